@@ -1,0 +1,46 @@
+"""One case: the arrays a layer is given and how the layer is made. A case is data and is never changed.
+
+Values come from a seed alone, through generators whose streams never change, so that the same seed
+gives the same case on every machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+LOWEST, VALUES = -128, 256
+"""Whole numbers are drawn uniformly from the 256 numbers -128 ... 127."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """The arrays (x and the parameters, by name) and the settings (constructor arguments, by name).
+
+    What a property needs besides (an upstream gradient, a direction) is drawn from `seed`, unless
+    `arrays` has it: Case({"x": x, "dLdy": u}) fixes the upstream gradient too.
+    """
+
+    arrays: Mapping[str, Array]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 2
+
+
+def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:
+    """Return float64 whole numbers, uniform on -128 ... 127; zeros for seed 0, ones for seed 1."""
+    if seed < 2:
+        return np.full(shape, float(seed))
+    count = int(np.prod(shape))
+    return np.frombuffer(Random(f"{name}{seed}").randbytes(count), np.int8).reshape(shape).astype(float)
+
+
+def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:
+    """Return float64 numbers of 48 bits, uniform in size and sign on -2 ... 2, none below 1/2 in size."""
+    raw = np.frombuffer(Random(f"{name}{seed} real").randbytes(8 * int(np.prod(shape))), "<i8")
+    size = 0.5 + (np.abs(raw >> 8) % 2**48) * (1.5 / 2**48)
+    return np.where(raw < 0, -size, size).reshape(shape)

@@ -1,0 +1,164 @@
+"""`check(spec) -> Report`: verify a layer anywhere; the result is data."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import settings
+
+from verification.case import VALUES, Array
+from verification.failure import Entry
+from verification.properties import Collected, backprop_is_the_adjoint, properties
+from verification.search import Outcome, search
+from verification.spec import LayerSpec
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The smallest case found: the constructor's arguments, the arrays, and a script of the calls."""
+
+    settings: dict[str, Any]
+    arrays: dict[str, Array] = field(compare=False)
+    script: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        arrays = {name: array.tolist() for name, array in self.arrays.items()}
+        return {"settings": self.settings, "arrays": arrays, "script": self.script}
+
+
+@dataclass(frozen=True)
+class PropertyReport:
+    """What became of one property: "passed", "failed", or "note" (passed, with something to know)."""
+
+    name: str
+    kind: str
+    verdict: str
+    examples: int
+    message: str = ""
+    counterexample: Counterexample | None = None
+    entries: tuple[Entry, ...] = ()
+    diagnosis: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "verdict": self.verdict,
+            "examples": self.examples,
+            "seconds": round(self.seconds, 3),
+            "message": self.message,
+            "counterexample": self.counterexample and self.counterexample.to_dict(),
+            "entries": [entry.to_dict() for entry in self.entries],
+            "diagnosis": self.diagnosis,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one layer. Hardening properties count towards it only where strict."""
+
+    name: str
+    properties: tuple[PropertyReport, ...]
+    strict: bool = False
+
+    @property
+    def failures(self) -> tuple[PropertyReport, ...]:
+        """The properties that failed, whether they count or not."""
+        return tuple(report for report in self.properties if report.verdict == "failed")
+
+    @property
+    def passed(self) -> bool:
+        """Whether every property that counts holds."""
+        return not any(self.strict or report.kind == "required" for report in self.failures)
+
+    @property
+    def verdict(self) -> str:
+        """passed or failed."""  # noqa: D403
+        return "passed" if self.passed else "failed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one entry of "layers" as the command's JSON has it."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "properties": [report.to_dict() for report in self.properties],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.verdict}"]
+        lines += [f"  {r.verdict:7}{r.name} ({r.examples} examples)" for r in self.properties]
+        lines += [f"\n{failure_text(report)}" for report in self.failures]
+        return "\n".join(lines)
+
+
+def check(
+    spec: LayerSpec,
+    examples: int = 100,
+    seed: int = 0,
+    strict: bool = False,
+    progress: Callable[[str], None] = lambda name: None,
+) -> Report:
+    """Try every property of the spec on `examples` cases each, and return what was found.
+
+    The same seed gives the same report on every machine (but for the seconds). `progress` is called
+    with the name of each property before it is tried. ValueError unless examples is at least 1.
+    """
+    if examples < 1:
+        raise ValueError(f"examples should be at least 1, but it is {examples}")
+    profile = settings(settings.get_profile("default"), max_examples=examples, database=None, derandomize=False)
+    reports = []
+    for collected in properties(spec):
+        progress(collected.name)
+        start = time.perf_counter()
+        outcome = search(spec, collected, profile, seed)
+        reports.append(report_on(spec, collected, outcome, time.perf_counter() - start))
+    return Report(spec.name, tuple(reports), strict)
+
+
+def report_on(spec: LayerSpec, collected: Collected, outcome: Outcome, seconds: float) -> PropertyReport:
+    """Return the report of one search."""
+    common: dict[str, Any] = {
+        "name": collected.name, "kind": collected.kind, "examples": outcome.examples, "seconds": seconds,
+    }  # fmt: skip
+    if outcome.failure and outcome.case:
+        counterexample = Counterexample(dict(outcome.case.settings), dict(outcome.case.arrays), outcome.script)
+        return PropertyReport(
+            verdict="failed", message=outcome.failure.message(), counterexample=counterexample,
+            entries=outcome.failure.entries, **common,
+        )  # fmt: skip
+    if outcome.rounded:
+        message = (
+            f"rounded in {outcome.rounded} of {outcome.examples} examples, by up to {outcome.largest_rounding:.1e},"
+            " where a sum of products is exact: right, as an FFT is"
+        )
+        return PropertyReport(verdict="note", message=message, **common)
+    message = missed(outcome.random) if collected.check is backprop_is_the_adjoint and not spec.rtol else ""
+    return PropertyReport(verdict="passed", message=message, **common)
+
+
+def missed(examples: int) -> str:
+    """Say how likely it is that the adjoint identity held although a gradient is wrong.
+
+    <dLdy, A v> - <dLdx, v> is a bilinear form in dLdy and v. If it is not zero everywhere, it is zero
+    for entries drawn uniformly from 256 values with probability at most 2/256 (Schwartz, Zippel).
+    """
+    exponent = examples * math.log10(2 / VALUES)
+    return (
+        f"a gradient wrong for the shape and parameters of one example escaped it with probability at most"
+        f" 2/{VALUES}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
+    )
+
+
+def failure_text(report: PropertyReport) -> str:
+    """Return what a failure says: the property, the wrong entries, and the script that reproduces it."""
+    text = f"{report.name}\n{report.message}"
+    if report.counterexample:
+        text += "\n\nThe smallest case found, without layerproof:\n\n" + "".join(
+            f"    {line}\n" if line else "\n" for line in report.counterexample.script.splitlines()
+        )
+    return text

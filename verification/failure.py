@@ -1,0 +1,67 @@
+"""What a failing property says: one sentence, and the entries that are wrong."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verification.case import Array
+
+SHOWN = 5
+"""How many wrong entries a message lists; the number of all of them is always given."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One wrong entry: array[index] = actual, but should be expected."""
+
+    array: str
+    index: tuple[int, ...]
+    actual: float
+    expected: float
+
+    def __str__(self) -> str:
+        where = f"{self.array}[{', '.join(map(str, self.index))}]" if self.index else self.array
+        return f"{where} = {number(self.actual)}, but should be {number(self.expected)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry as JSON has it; a number that is not finite becomes text."""
+        return {
+            "array": self.array,
+            "index": list(self.index),
+            "actual": _json(self.actual),
+            "expected": _json(self.expected),
+        }
+
+
+class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat it as a failed assertion
+    """A property does not hold. `wrong` of `total` entries are wrong; `entries` are the first of them."""
+
+    def __init__(self, sentence: str, entries: Sequence[Entry] = (), wrong: int = 0, total: int = 0) -> None:
+        self.sentence, self.entries, self.wrong, self.total = sentence, tuple(entries), wrong, total
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        """Return the sentence, then a line for each entry shown."""
+        lines = [self.sentence, *(f"  {entry}" for entry in self.entries)]
+        if self.entries:
+            lines[-1] += f" ({self.wrong} of {self.total} entries)"
+        return "\n".join(lines)
+
+
+def entries(name: str, actual: Array, expected: Array, wrong: Array) -> list[Entry]:
+    """Return the first entries where `wrong` is true."""
+    return [
+        Entry(name, tuple(int(i) for i in index), float(actual[tuple(index)]), float(expected[tuple(index)]))
+        for index in np.argwhere(wrong)[:SHOWN]
+    ]
+
+
+def number(value: float) -> str:
+    """Return the shortest text that gives this float64 back."""
+    return repr(float(value))
+
+
+def _json(value: float) -> float | str:
+    return value if np.isfinite(value) else str(value)

@@ -1,0 +1,89 @@
+"""The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from verification.case import Array, Case
+
+if TYPE_CHECKING:
+    from verification.trial import Trial
+
+Property = Callable[["Trial"], None]
+"""A function named as a sentence whose docstring is its equation. It raises where that is not so."""
+
+
+@dataclass(frozen=True)
+class BadArgument:
+    """A call that a layer should refuse with a ValueError or TypeError.
+
+    `call(layer, case)` makes it; `argument` names what is wrong with it ("x", "dLdy") and the error's
+    message should say so, or give the shape that is wrong.
+    """
+
+    description: str
+    argument: str
+    call: Callable[[Any, Case], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """A layer to verify. Frozen: `dataclasses.replace(spec, make=...)` makes a variant.
+
+    name        what reports call it
+    make        called with the settings of a case, by name (or in their order, where its parameters
+                have other names), returns the layer: an object with `forward(x) -> y`,
+                `backprop(x, dLdy) -> dLdx` or `(dLdx, dLd<parameter>, ...)`, and its parameters as
+                attributes, which are then set to the arrays of the case
+    cases       a strategy of valid cases; see `verification.strategies.cases`
+    reference   called with the arrays and settings of a case, by name, returns the right y
+    parameters  names of the parameters, in the order in which backprop returns their gradients
+    affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
+                coefficients: checked exactly, tolerance zero, on whole numbers
+    piecewise_linear  y is piecewise linear in x, with kinks where two entries of x are equal or one
+                is zero: checked exactly, at points where no kink is near
+    rtol        0 for the exact layers above; for any other the error allowed to y and the gradients,
+                relative to their largest entry (at least 1); `rtol_reason` says why that much
+    batch_independent  y[i] depends on x[i] alone
+    terms       called like reference, returns how many products an entry of y sums; bounds rounding
+    magnitude   called like reference on absolute values, returns a bound on the sum of the absolute
+                products; the reference itself unless coefficients of the layer's own may be negative
+    realistic   one case of a size as in real use, to be checked exactly too
+    bad_arguments     calls that the layer should refuse
+    properties  further properties of this layer, as required as the general ones
+    """
+
+    name: str
+    make: Callable[..., Any]
+    cases: st.SearchStrategy[Case]
+    reference: Callable[..., Array]
+    parameters: tuple[str, ...] = ()
+    affine_in: tuple[str, ...] = ()
+    piecewise_linear: bool = False
+    rtol: float = 0.0
+    rtol_reason: str = ""
+    batch_independent: bool = True
+    terms: Callable[..., int] | None = None
+    magnitude: Callable[..., Array] | None = None
+    realistic: Case | None = None
+    bad_arguments: tuple[BadArgument, ...] = ()
+    properties: tuple[Property, ...] = ()
+
+    def __post_init__(self) -> None:
+        arguments = ("x", *self.parameters)
+        if unknown := [name for name in self.affine_in if name not in arguments]:
+            raise ValueError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
+        if self.rtol < 0:
+            raise ValueError(f"rtol should be at least 0, but it is {self.rtol}")
+        if self.rtol and not self.rtol_reason:
+            raise ValueError(f"rtol={self.rtol} should come with an rtol_reason that says why that much")
+        if self.rtol and self.piecewise_linear:
+            raise ValueError("a piecewise-linear layer is checked exactly; leave rtol at 0")
+        exact = set(self.affine_in) | ({"x"} if self.piecewise_linear else set())
+        if not self.rtol and (missing := [name for name in arguments if name not in exact]):
+            raise ValueError(
+                f"{self.name}: with rtol=0 the layer should be affine in every argument, or piecewise linear"
+                f" in x, but nothing is said of {missing}; name them in affine_in, or give rtol and rtol_reason"
+            )

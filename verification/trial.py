@@ -1,0 +1,344 @@
+"""One trial: a spec, a case, the layer made for it, and how its answers are judged.
+
+Answers to whole numbers are exact, rounded (passes, with a note) or wrong; nothing lies between,
+because the right answer is a whole number too and float64 is far finer than that.
+"""
+
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from verification.case import Array, Case, real, whole
+from verification.failure import Entry, PropertyFailed, entries
+from verification.script import Script, arguments, constructor
+from verification.script import name as script_name
+from verification.spec import LayerSpec
+from verification.strategies import spaced
+
+ROUNDING = 1e-9
+"""The error, relative to the largest entry, up to which an answer to whole numbers counts as rounded.
+
+Arrays of n entries of at most 128 give sums below 2^14 n. Any stable float64 algorithm, an FFT
+included, errs by a few log2(n) 2^-53 of that: below 1e-12 of the largest entry at the sizes drawn.
+A wrong whole number is off by 1, more than 1e-9 of any entry below 10^9. So 1e-9 lies in a wide gap.
+"""
+
+STEP = 2.0**-9
+"""Step of differences for layers that are not linear: with four points the error of the formula is
+STEP^4 / 30 of the fifth derivative (5e-13), and rounding adds about 2^-53 / STEP (6e-14)."""
+
+
+class Trial:
+    """A case of a spec under test; the properties ask it for arrays, layers and verdicts.
+
+    x, y, dLdy     the input, the right output and a drawn upstream gradient
+    """
+
+    def __init__(self, spec: LayerSpec, case: Case, script: Script | None = None) -> None:
+        self.spec, self.case, self.script = spec, case, script
+        self.arguments: dict[str, Array] = {name: case.arrays[name] for name in ("x", *spec.parameters)}
+        self.drawn: dict[str, Array] = {}
+        self.rounded: float = 0.0
+        self._y: Array | None = None
+
+    # Arrays
+
+    @property
+    def x(self) -> Array:
+        """The input."""
+        return self.arguments["x"]
+
+    @property
+    def y(self) -> Array:
+        """The right output for x."""
+        if self._y is None:
+            self._y = self.reference()
+        return self._y
+
+    @property
+    def dLdy(self) -> Array:  # noqa: N802  the field's name
+        """An upstream gradient of whole numbers."""
+        return self.whole("dLdy", self.y.shape)
+
+    def whole(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return the array drawn under this name: whole numbers, uniform on -128 ... 127."""
+        return self._draw(name, shape, lambda: whole(name, self.case.seed, shape))
+
+    def real(self, name: str, shape: tuple[int, ...]) -> Array:
+        """Return the array drawn under this name: numbers with all the bits of a float64."""
+        return self._draw(name, shape, lambda: real(name, self.case.seed, shape))
+
+    def _draw(self, name: str, shape: tuple[int, ...], draw: Callable[[], Array]) -> Array:
+        if name not in self.drawn:
+            given = self.case.arrays.get(name)
+            if given is not None and given.shape != shape and name == "dLdy":
+                raise ValueError(f"dLdy should have the shape of y, {shape}, but the case has {given.shape}")
+            self.drawn[name] = draw() if given is None or given.shape != shape else given
+        return self.drawn[name]
+
+    def pick(self, options: Mapping[str, Any] | list[Any]) -> Any:
+        """Return one of the options, each as likely, the same whenever the seed is the same."""
+        chosen = list(options)
+        return chosen[self.case.seed % len(chosen)]
+
+    def smooth_arguments(self) -> dict[str, Array]:
+        """Return the arguments, x moved away from every kink if the layer has any."""
+        if not self.spec.piecewise_linear:
+            return self.arguments
+        return {**self.arguments, "x": spaced(self.x, 257)}  # directions are at most 128 long
+
+    # Layers and what is right for them
+
+    def layer(self, *, as_is: bool = False, **arrays: Array) -> "Layer":
+        """Return a new layer, with the parameters of the case unless given here."""
+        return Layer(self, {**self.arguments, **arrays}, as_is=as_is)
+
+    def reference(self, **arrays: Array) -> Array:
+        """Return the right y, for the arguments of the case unless given here."""
+        return np.asarray(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
+
+    def magnitude(self, **arrays: Array) -> Array:
+        """Return a bound on the sum of the absolute values of the products in each entry of y."""
+        bound = self.spec.magnitude or self.spec.reference
+        absolute = {name: abs(array) for name, array in {**self.arguments, **arrays}.items()}
+        return np.asarray(bound(**absolute, **self.case.settings))
+
+    def response(self, name: str, direction: Array, at: Mapping[str, Array]) -> Array:
+        """Return how the right y changes as the argument `name` moves along the direction: A v."""
+
+        def y(step: float) -> Array:
+            return self.reference(**{**at, name: at[name] + step * direction})
+
+        if name in self.spec.affine_in:
+            return self.reference(**{**at, name: direction}) - self.reference(
+                **{**at, name: np.zeros_like(direction)}
+            )
+        return difference(y, exact=not self.spec.rtol)
+
+    # Verdicts
+
+    def compare(self, name: str, actual: Array, expected: Array, because: str = "") -> None:
+        """Raise unless actual equals expected, exactly or as far as the spec says."""
+        if actual.shape != expected.shape:
+            raise PropertyFailed(
+                f"{name} has shape {actual.shape}, but should have shape {expected.shape}{because}"
+            )
+        if np.array_equal(actual, expected, equal_nan=True):
+            return
+        error = np.abs(actual - expected)
+        allowed = (self.spec.rtol or ROUNDING) * max(1.0, float(np.max(np.abs(expected), initial=0.0)))
+        wrong = ~(error <= allowed) & ~(np.isnan(actual) & np.isnan(expected))
+        if wrong.any():
+            raise self.wrong(name, actual, expected, wrong, because)
+        if not self.spec.rtol:
+            self.rounded = max(self.rounded, float(np.nanmax(error)))
+
+    def wrong(
+        self, name: str, actual: Array, expected: Array, wrong: Array, because: str = ""
+    ) -> PropertyFailed:
+        """Return the failure for these wrong entries."""
+        slight = np.nanmax(np.abs(actual - expected)[wrong], initial=0.0) <= 1e-4 * np.max(np.abs(expected))
+        imprecise = "; it is imprecise, as if computed in less than float64" * bool(
+            slight and not self.spec.rtol and not np.isnan(actual[wrong]).any()
+        )
+        return PropertyFailed(
+            f"{name} is wrong{because}{imprecise}",
+            entries(name, actual, expected, wrong),
+            int(wrong.sum()),
+            actual.size,
+        )
+
+    def whole_numbers(self, name: str, actual: Array) -> Array:
+        """Return actual rounded to whole numbers; raise if it is further from them than rounding."""
+        nearest = np.rint(actual)
+        self.compare(name, actual, nearest)
+        return nearest
+
+    def whole_gradient(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> Array:
+        """Return a gradient rounded to whole numbers; raise if it is further from them than rounding."""
+        nearest = np.rint(actual)
+        try:
+            self.compare(f"dLd{name}", actual, np.where(np.isfinite(nearest), nearest, 0.0))
+        except PropertyFailed:
+            raise self.wrong_gradient(name, actual, at, dLdy) from None
+        return nearest
+
+    def right_gradient(self, name: str, at: Mapping[str, Array], dLdy: Array) -> Array:
+        """Return the right gradient of <dLdy, y> with respect to one argument, entry by entry."""
+        gradient = np.zeros(at[name].shape)
+        unit = np.zeros(at[name].shape)
+        for index in np.ndindex(unit.shape):
+            unit[index] = 1.0
+            gradient[index] = np.sum(dLdy * self.response(name, unit, at))
+            unit[index] = 0.0
+        return gradient
+
+    def wrong_gradient(
+        self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array
+    ) -> PropertyFailed:
+        """Return the failure for a gradient that is known to be wrong somewhere: say where."""
+        if actual.size > 512:
+            return self._one_wrong_entry(name, actual, at, dLdy)
+        try:
+            self.compare(f"dLd{name}", actual, self.right_gradient(name, at, dLdy))
+        except PropertyFailed as failure:
+            return failure
+        return _forward_is_wrong(name)
+
+    def _one_wrong_entry(
+        self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array
+    ) -> PropertyFailed:
+        """Halve the array until one entry is left whose share of the adjoint identity is wrong."""
+        if not np.isfinite(actual).all():
+            low = int(np.argmin(np.isfinite(actual)))
+        else:
+            direction = whole("halving", 2, (actual.size,)) + 129
+            low, high = 0, actual.size
+
+            def wrong(start: int, stop: int) -> bool:
+                v = np.where((np.arange(actual.size) >= start) & (np.arange(actual.size) < stop), direction, 0.0)
+                v = v.reshape(actual.shape)
+                return not self.same_inner_product((dLdy, self.response(name, v, at)), (actual, v))
+
+            if not wrong(low, high):
+                return _forward_is_wrong(name)
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if wrong(low, middle) else (middle, high)
+        unit = np.zeros(actual.size)
+        unit[low] = 1.0
+        expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at)))
+        index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
+        entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
+        return PropertyFailed(f"dLd{name} is wrong, here at least", [entry], 1, actual.size)
+
+    def same_inner_product(self, left: tuple[Array, Array], right: tuple[Array, Array]) -> bool:
+        """Return whether <a, b> == <c, d> for (a, b) and (c, d), exactly where the spec is exact."""
+        if not self.spec.rtol and all(np.array_equal(a, np.rint(a)) for a in (*left, *right)):
+            return whole_product(*left) == whole_product(*right)
+        terms = np.sum(np.abs(left[0] * left[1])) + np.sum(np.abs(right[0] * right[1]))
+        return bool(abs(np.sum(left[0] * left[1]) - np.sum(right[0] * right[1])) <= (self.spec.rtol or ROUNDING) * max(1, terms))
+
+
+class Layer:
+    """The layer under test: every call is checked for form and, if the trial keeps a script, written down.
+
+    Arrays are passed on as copies, so that a layer that overwrites its arguments does not disturb
+    the trial, unless the property is about these very arrays (as_is).
+    """
+
+    def __init__(self, trial: Trial, arrays: Mapping[str, Array], *, as_is: bool = False) -> None:
+        self.trial = trial
+        spec, settings, script = trial.spec, trial.case.settings, trial.script
+        args, kwargs = arguments(spec.make, settings)
+        self.raw = _guarded(script_name(spec.make), lambda: spec.make(*args, **kwargs))
+        self.name = script.fresh("layer") if script else ""
+        if script:
+            script.lines.append(f"{self.name} = {constructor(spec.make, settings)}")
+        for name in spec.parameters:
+            setattr(self.raw, name, arrays[name] if as_is else arrays[name].copy())
+            if script:
+                variable = script.array(name, arrays[name])
+                script.lines.append(f"{self.name}.{name} = {variable}")
+        self._forwarded: Array | None = None
+
+    def parameter(self, name: str) -> Array:
+        """Return a parameter as the layer has it now."""
+        return np.asarray(getattr(self.raw, name))
+
+    def forward(self, x: Array, *, as_is: bool = False) -> Array:
+        """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
+        script = self.trial.script
+        if script:
+            variable, text = script.fresh("y"), script.array("x", x)
+            script.lines.append(f"{variable} = {self.name}.forward({text})")
+        y = _guarded("forward", lambda: self.raw.forward(x if as_is else x.copy()))
+        self._forwarded = x
+        y = _real("forward", y)
+        if script:
+            script.results.append((y, variable))
+        return y
+
+    def backprop(
+        self, x: Array, dLdy: Array, *, as_is: bool = False, straight: bool = False
+    ) -> dict[str, Array]:
+        """Return the gradients of backprop(x, dLdy) by the argument that each belongs to.
+
+        forward(x) comes first, as in training, unless `straight`: that a layer must not rely on it
+        is for one property to say, not for all.
+        """
+        if not straight and self._forwarded is not x:
+            self.forward(x, as_is=as_is)
+        names, script = ("x", *self.trial.spec.parameters), self.trial.script
+        if script:
+            given = script.array("x", x), script.array("dLdy", dLdy)
+            variables = [script.fresh(f"dLd{name}") for name in names]
+            script.lines.append(f"{', '.join(variables)} = {self.name}.backprop({', '.join(given)})")
+        arguments = (x, dLdy) if as_is else (x.copy(), dLdy.copy())
+        returned = _guarded("backprop", lambda: self.raw.backprop(*arguments))
+        expected = "(" + ", ".join(f"dLd{name}" for name in names) + ")" if len(names) > 1 else "dLdx"
+        gradients = returned if isinstance(returned, tuple | list) else (returned,)
+        if len(gradients) != len(names):
+            raise PropertyFailed(
+                f"backprop returned {_kind(returned)}, but should return {expected}"
+            )
+        arrays = {
+            name: _real(f"backprop, for dLd{name},", gradient)
+            for name, gradient in zip(names, gradients, strict=True)
+        }
+        if script:
+            script.results += zip(arrays.values(), variables, strict=True)
+        return arrays
+
+
+def _forward_is_wrong(name: str) -> PropertyFailed:
+    return PropertyFailed(
+        f"backprop is not the gradient of forward; dLd{name} is what it should be, so forward is wrong"
+    )
+
+
+def difference(y: Callable[[float], Array], *, exact: bool) -> Array:
+    """Return the derivative of y at 0: with steps of 1 where that is exact, else with four points."""
+    if exact:
+        return (y(1.0) - y(-1.0)) / 2
+    near, far = y(STEP) - y(-STEP), y(2 * STEP) - y(-2 * STEP)
+    return np.asarray((8 * near - far) / (12 * STEP))
+
+
+def whole_product(a: Array, b: Array) -> int:
+    """Return the inner product of two arrays of whole numbers, exact modulo 2^64."""
+    return int(np.dot(a.ravel().astype(np.int64), b.ravel().astype(np.int64)))
+
+
+def _guarded(name: str, call: Callable[[], Any]) -> Any:
+    try:
+        with np.errstate(all="ignore"):
+            return call()
+    except (Exception, SystemExit) as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise PropertyFailed(
+            f"{name} raised {text} ({os.path.basename(frame.filename)}, line {frame.lineno})"
+        ) from error
+
+
+def _real(name: str, value: Any) -> Array:
+    if not isinstance(value, np.ndarray | np.generic):
+        raise PropertyFailed(f"{name} returned {_kind(value)}, but should return a NumPy array")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise PropertyFailed(f"{name} returned an array of {array.dtype}, but should return real numbers")
+    return array
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "None"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    if isinstance(value, np.ndarray):
+        return "one array"
+    return f"{type(value).__name__} {value!r:.40}"
