@@ -32,8 +32,7 @@ def images(name: str, value: ArrayLike) -> Array:
     array = real_array(name, value)
     if array.ndim != 4:
         raise ValueError(
-            f"{name} should have 4 dimensions (batch, channels, width, height),"
-            f" but its shape is {array.shape}"
+            f"{name} should have 4 dimensions (batch, channels, width, height), but its shape is {array.shape}"
         )
     return array
 

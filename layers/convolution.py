@@ -105,9 +105,7 @@ class nn_convolutional_layer:
         """Return x and W in the dtype to work in, or raise."""
         x, W = images("x", x), self.W
         if x.shape[1] != W.shape[1]:
-            raise ValueError(
-                f"x should have {W.shape[1]} channels (in_ch_size), but its shape is {x.shape}"
-            )
+            raise ValueError(f"x should have {W.shape[1]} channels (in_ch_size), but its shape is {x.shape}")
         if x.shape[2] < W.shape[2] or x.shape[3] < W.shape[3]:
             raise ValueError(
                 f"x should be at least as large as the filter, {W.shape[2]} x {W.shape[3]},"

@@ -32,7 +32,8 @@ class nn_max_pooling_layer:
         float32 if x is; else float64. ValueError if x does not have rank 4 or is smaller than the
         pool, TypeError if it does not hold real numbers.
         """
-        return self._windows(self._checked(x)).max(axis=-1)
+        y: Array = self._windows(self._checked(x)).max(axis=-1)
+        return y
 
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> Array:
         """x (n, c, w, h), dLdy like y -> dLdx like x: each dLdy goes to the largest entry of its window.
@@ -41,7 +42,6 @@ class nn_max_pooling_layer:
         the shape of y.
         """
         x = self._checked(x)
-        n, c, w, h = x.shape
         largest = self._windows(x).argmax(axis=-1)
         dLdy = shaped("dLdy", dLdy, largest.shape, "like forward(x)")
 

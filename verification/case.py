@@ -36,7 +36,8 @@ def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:
     if seed < 2:
         return np.full(shape, float(seed))
     count = int(np.prod(shape))
-    return np.frombuffer(Random(f"{name}{seed}").randbytes(count), np.int8).reshape(shape).astype(float)
+    raw = np.frombuffer(Random(f"{name}{seed}").randbytes(count), np.int8)
+    return np.asarray(raw.reshape(shape), np.float64)
 
 
 def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:

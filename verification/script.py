@@ -18,9 +18,7 @@ def literal(array: Array) -> list[str]:
     plain = np.array(array)  # the values alone, in C order
     dtype = "" if plain.dtype == np.float64 else f", dtype=np.{plain.dtype}"
     filled = np.argwhere(plain)
-    if plain.size == 0:
-        lines = [f"np.zeros({plain.shape}{dtype})"]
-    elif plain.size > 1 and not array.any():
+    if plain.size == 0 or (plain.size > 1 and not array.any()):
         lines = [f"np.zeros({plain.shape}{dtype})"]
     elif plain.size > LITERAL_ENTRIES and len(filled) <= LITERAL_ENTRIES // 2:
         lines = [f"np.zeros({plain.shape}{dtype})"]
@@ -75,8 +73,10 @@ def importing(make: Callable[..., Any]) -> str:
     if module == "__main__" or not qualname.isidentifier():
         return f"# {name(make)} is your own: define or import it here"
     package = module.rpartition(".")[0]
-    return f"from {package or module} import {qualname}" if package and _exports(package, qualname, make) else (
-        f"from {module} import {qualname}"
+    return (
+        f"from {package or module} import {qualname}"
+        if package and _exports(package, qualname, make)
+        else (f"from {module} import {qualname}")
     )
 
 

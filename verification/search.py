@@ -1,15 +1,16 @@
 """Searches for a case on which a property fails, and for the smallest one.
 
 Hypothesis draws the cases and shrinks their sizes; then entry by entry, each value that may be 0,
-or else 1, becomes so. Nothing here depends on the clock, so a seed gives the same result anywhere.
+or else 1 or -1, becomes so. Nothing here depends on the clock, so a seed gives the same result anywhere.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
@@ -23,6 +24,10 @@ from verification.trial import Trial
 SIMPLIFICATIONS = 1000
 """How many simpler cases are tried at most for a small layer; fewer for a large one."""
 
+UNSTEADY = PropertyFailed(
+    "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
+)
+
 
 @dataclass
 class Outcome:
@@ -35,7 +40,6 @@ class Outcome:
     failure: PropertyFailed | None = None
     case: Case | None = None
     script: str = ""
-    forms: list[str] = field(default_factory=list)
 
 
 def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None) -> Outcome:
@@ -71,16 +75,12 @@ def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int |
         outcome.failure, outcome.script = explain(spec, collected, outcome.case)
     except FlakyFailure:
         outcome.case = failed[-1]
-        outcome.failure = PropertyFailed(
-            "the same call fails once and passes once: the layer is not deterministic, or keeps state that"
-            " all its instances share"
-        )
-        outcome.script = explain(spec, collected, outcome.case)[1]
+        outcome.failure, outcome.script = UNSTEADY, explain(spec, collected, outcome.case)[1]
     return outcome
 
 
 def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
-    """Return the case with as many entries as possible 0, and of the others as many as possible 1.
+    """Return the case with as many entries as possible 0, and of the others as many as possible 1 or -1.
 
     For an exact layer any whole number is a valid entry; for others only what lies between the
     least and the largest entry drawn is known to be.
@@ -88,11 +88,13 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     left = SIMPLIFICATIONS
     cost = 1 + sum(array.size for array in case.arrays.values()) // 200
 
-    def fails(candidate: Case) -> bool:
+    def fails(name: str, array: Array) -> bool | None:
         nonlocal left
         left -= cost
+        if left < 0:
+            return None
         try:
-            collected.check(Trial(spec, candidate))
+            collected.check(Trial(spec, replace(case, arrays={**case.arrays, name: array})))
         except PropertyFailed:
             return True
         return False
@@ -100,26 +102,29 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     for name in sorted(case.arrays, key=lambda name: name in ("x", *spec.parameters)):
         array = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)
-        for value in (0.0, 1.0):
+        for value in (0.0, 1.0, -1.0):
             if array.size and (free or array.min() <= value <= array.max()):
-                def with_array(changed: Array, name: str = name) -> Case:
-                    return Case({**case.arrays, name: changed}, case.settings, case.seed)
-
-                array = _filled(array, value, lambda changed: left > 0 and fails(with_array(changed)))
-                case = with_array(array)
+                array = _filled(array, value, partial(fails, name))
+                case = replace(case, arrays={**case.arrays, name: array})
     return case
 
 
-def _filled(array: Array, value: float, still_fails: Callable[[Array], bool]) -> Array:
-    """Return the array with the value in as many nonzero entries as possible, halving what is too much."""
-    parts = [np.flatnonzero((array != value) & (array != 0))]
+def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | None]) -> Array:
+    """Return the array with the value in as many entries as possible, halving what is too much.
+
+    Stops where still_fails answers None: no more tries are left.
+    """
+    parts = [np.flatnonzero((abs(array) != 1) & (array != 0) if value else array)]
     while parts:
         part = parts.pop()
         if len(part) == 0:
             continue
         changed = array.copy()
         changed.flat[part] = value
-        if still_fails(changed):
+        fails = still_fails(changed)
+        if fails is None:
+            break
+        if fails:
             array = changed
         elif len(part) > 1:
             parts += [part[len(part) // 2 :], part[: len(part) // 2]]
@@ -129,21 +134,26 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool]) ->
 def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[PropertyFailed, str]:
     """Run a failing case once more, and return its failure and a script of the calls that were made."""
     script = Script(spec.make)
+    for _ in range(3):
+        try:
+            collected.check(Trial(spec, case))
+        except PropertyFailed:
+            continue
+        return UNSTEADY, script.text([f"# {UNSTEADY.sentence}"])
     try:
         collected.check(Trial(spec, case, script))
     except PropertyFailed as failure:
         closing = [f"# {line}" for line in failure.message().splitlines()]
         if script.results:
-            closing = [*dict.fromkeys(f"print({_printed(script, entry.array)})" for entry in failure.entries), *closing]
+            closing = [
+                *dict.fromkeys(f"print({_printed(script, entry.array)})" for entry in failure.entries),
+                *closing,
+            ]
         return failure, script.text(closing)
-    return PropertyFailed("the case that failed passes when it is run again"), script.text([])
+    return UNSTEADY, script.text([f"# {UNSTEADY.sentence}"])
 
 
 def _printed(script: Script, name: str) -> str:
     """Return the variable of the last result of this name."""
-    wanted = "y" if name.startswith("forward") else name
-    made = [variable for _, variable in script.results if variable.rstrip("0123456789") == wanted]
+    made = [variable for _, variable in script.results if variable.rstrip("0123456789") == name.split(".")[0]]
     return made[-1] if made else script.results[-1][1]
-
-
-__all__ = ["HealthCheck", "Outcome", "search"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from verification.case import Array, Case, real, whole
+from verification.case import Array, Case, whole
 
 Numbers = st.SearchStrategy[dict[str, int]]
 Shape = tuple[int, ...]

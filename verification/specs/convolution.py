@@ -67,22 +67,28 @@ def case(
 
 
 def is_equivariant_to_shifts(trial: Trial) -> None:
-    """Forward of x without its first row (column) == y without its first row (column)."""
+    """Forward of x without a row or column at its edge == y without that row or column."""
     x, y, layer = trial.x, trial.y, trial.layer()
-    if y.shape[2] > 1:
-        trial.compare("forward(x without its first row)", layer.forward(x[:, :, 1:]), layer.forward(x)[:, :, 1:])
-    elif y.shape[3] > 1:
-        trial.compare(
-            "forward(x without its first column)", layer.forward(x[..., 1:]), layer.forward(x)[..., 1:]
-        )
+    edges = {
+        "first row": (y.shape[2], np.s_[:, :, 1:]),
+        "last row": (y.shape[2], np.s_[:, :, :-1]),
+        "first column": (y.shape[3], np.s_[..., 1:]),
+        "last column": (y.shape[3], np.s_[..., :-1]),
+    }
+    if possible := [edge for edge, (side, _) in edges.items() if side > 1]:
+        edge = trial.pick(possible)
+        rest = edges[edge][1]
+        because = f" for x without its {edge}: it should be forward(x) without that"
+        all_of_y = trial.expect_shape("forward(x)", layer.forward(x), y.shape)
+        trial.compare("forward(x)", layer.forward(x[rest]), all_of_y[rest], because)
 
 
 def permutes_with_its_channels_and_filters(trial: Trial) -> None:
     """Channels of x and W in another order give the same y; filters in another order, y in that order."""
     x, W, b = (trial.arguments[name] for name in ("x", "W", "b"))
-    y = trial.layer().forward(x)
-    turned = trial.layer(W=W[::-1, ::-1], b=b[:, ::-1]).forward(x[:, ::-1])
-    trial.compare("forward(x)", turned, y[:, ::-1], " when channels and filters are put in reverse order")
+    y = trial.expect_shape("forward(x)", trial.layer().forward(x), trial.y.shape)
+    turned = trial.layer({"W": W[::-1, ::-1], "b": b[:, ::-1]}).forward(x[:, ::-1])
+    trial.compare("forward(x)", turned, y[:, ::-1], " when its channels and filters are put in reverse order")
 
 
 def _grown(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:

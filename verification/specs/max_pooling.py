@@ -7,7 +7,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
-from verification.failure import PropertyFailed
 from verification.references import maximum
 from verification.spec import BadArgument, LayerSpec
 from verification.strategies import SEEDS, numbers, tied
@@ -65,35 +64,35 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
     i, j = trial.pick(list(np.ndindex(y.shape[2:])))
     dLdy = np.zeros(y.shape)
     dLdy[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", y.shape[:2]))
-    gradient = trial.layer().backprop(x, dLdy)["x"]
-    if gradient.shape != x.shape:
-        raise PropertyFailed(f"dLdx has shape {gradient.shape}, but should have shape {x.shape}")
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, dLdy)["x"], x.shape)
     window = np.s_[:, :, i * stride : i * stride + pool, j * stride : j * stride + pool]
     allowed = np.zeros(x.shape, bool)
     allowed[window] = x[window] == y[:, :, i : i + 1, j : j + 1]
     where = f" for dLdy at window [{i}, {j}] only"
     trial.compare("dLdx", np.where(allowed, 0.0, gradient), np.zeros(x.shape), where + ": no largest entry there")
     trial.compare("dLdx", np.minimum(gradient, 0.0), np.zeros(x.shape), where + ": no part may be negative")
-    _same_sums(trial, gradient, dLdy, f"{where}, over the entries that share the maximum,")
+    _same_sums(trial, gradient, dLdy, f"{where}, which the largest entries should share")
 
 
 def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
-    """The sum of dLdx over each image and channel == the sum of dLdy."""
-    _same_sums(trial, trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.dLdy, "")
+    """sum(dLdx) == sum(dLdy), over each image and channel."""
+    gradient = trial.layer().backprop(trial.x, trial.dLdy)["x"]
+    _same_sums(trial, trial.expect_shape("dLdx", gradient, trial.x.shape), trial.dLdy, "")
 
 
 def is_monotone(trial: Trial) -> None:
-    """forward(x + d) >= forward(x) for d >= 0."""  # noqa: D403
+    """forward(x + d) >= forward(x) for d >= 0."""
     larger = trial.x + abs(trial.whole("d", trial.x.shape))
     layer = trial.layer()
     before, after = layer.forward(trial.x), layer.forward(larger)
-    trial.compare("forward(x + d)", np.minimum(after, before), before, ": it is less than forward(x)")
+    trial.compare("forward(x + d)", np.minimum(after, before), before, ": it is less than forward(x)", label="y")
 
 
 def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
     trial.compare(
-        "the sum of dLdx in each image and channel", dLdx.sum(axis=(2, 3)), dLdy.sum(axis=(2, 3)), where
-    )
+        "the sum of dLdx over each image and channel", dLdx.sum(axis=(2, 3)), dLdy.sum(axis=(2, 3)), where,
+        label="dLdx.sum(axis=(2, 3))",
+    )  # fmt: skip
 
 
 BAD_ARGUMENTS = (

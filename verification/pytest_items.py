@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import settings
 
-from verification.check import failure_text, report_on
+from verification.checking import failure_text, report_on
 from verification.properties import Collected, properties
 from verification.search import search
 from verification.spec import LayerSpec
@@ -23,7 +23,7 @@ def verify(spec: LayerSpec, examples: int | None = None) -> Callable[[Collected]
     @pytest.mark.parametrize("collected", items)
     def test(collected: Collected) -> None:
         __tracebackhide__ = True
-        profile = settings(settings.default, **({} if examples is None else {"max_examples": examples}))
+        profile = settings(max_examples=examples) if examples else settings()
         outcome = search(spec, collected, profile)
         if outcome.failure:
             pytest.fail(f"{spec.name}: {failure_text(report_on(spec, collected, outcome, 0.0))}", pytrace=False)

@@ -1,0 +1,9 @@
+"""Hypothesis profiles: `pytest` runs the default, `pytest --hypothesis-profile=thorough` 2000 examples each."""
+
+from hypothesis import settings
+
+# No deadline: a slow machine is not a wrong layer. Hypothesis's own profile for CI would suppress a
+# health check and always draw the same cases.
+settings.register_profile("default", max_examples=100, deadline=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("default")

@@ -1,0 +1,109 @@
+"""The assignment's own accuracy test (its Figure 3) and the points of its section 7.
+
+Twenty rounds at one size, with all-ones upstream gradients for dLdx and dLdW: weak on purpose of
+nobody, and kept as it is, because it is what the marks are given for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ROUNDS, STEP = 20, 1e-3
+BATCH, SIZE, CHANNELS, FILTER, FILTERS = 8, 32, 3, 3, 8
+TESTS = {
+    "dLdx test": "conv layer dLdx",
+    "dLdW test": "conv layer dLdW",
+    "dLdb test": "conv layer dLdb",
+    "dLdx test for pooling": "maxpool layer dLdx",
+}
+"""What the four blocks and their accuracies are called."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One of the four: the changes of the loss in each round, measured (exact) and from backprop (apprx)."""
+
+    test: str
+    exact: tuple[float, ...]
+    apprx: tuple[float, ...]
+
+    @property
+    def percent(self) -> float:
+        """100 - mean(|apprx - exact| / |exact|) * 100."""
+        exact, apprx = np.array(self.exact), np.array(self.apprx)
+        with np.errstate(all="ignore"):
+            return float(100 - np.mean(np.abs(apprx - exact) / np.abs(exact)) * 100)
+
+    @property
+    def points(self) -> int:
+        """4 above 90 %, 2 from 50 to 90 %, 1 below 50 % (or if it is no number)."""
+        return 4 if self.percent > 90 else 2 if self.percent >= 50 else 1
+
+
+def accuracy(
+    convolution: Callable[..., Any], max_pooling: Callable[..., Any], seed: int = 0
+) -> tuple[Accuracy, ...]:
+    """Run the accuracy test on classes (or functions) that make the two layers; repeatable by its seed.
+
+    Seeds numpy.random for the constructor's draws too, and restores its state afterwards.
+    """
+    random = np.random.RandomState(seed)
+    state = np.random.get_state()
+    try:
+        np.random.seed(seed)
+        rounds = [_round(convolution, max_pooling, random) for _ in range(ROUNDS)]
+    finally:
+        np.random.set_state(state)
+    return tuple(
+        Accuracy(test, *zip(*pairs, strict=True))
+        for test, pairs in zip(TESTS, zip(*rounds, strict=True), strict=True)
+    )
+
+
+def text(accuracies: tuple[Accuracy, ...]) -> str:
+    """Return what the assignment prints: the changes of the last round, the accuracies; then the points."""
+    lines = []
+    for result in accuracies:
+        lines += [result.test, f"exact change {result.exact[-1]}", f"apprx change {result.apprx[-1]}"]
+    lines += ["accuracy results", *(f"{TESTS[result.test]} {result.percent} %" for result in accuracies)]
+    points = [result.points for result in accuracies]
+    lines += [f"points {' + '.join(map(str, points))} = {sum(points)} of 16"]
+    return "\n".join(lines)
+
+
+def _round(
+    make_convolution: Callable[..., Any], make_pooling: Callable[..., Any], random: np.random.RandomState
+) -> list[tuple[float, float]]:
+    """Return the four pairs (exact change, apprx change) of one round, both divided by STEP."""
+    shape = (BATCH, CHANNELS, SIZE, SIZE)
+    layer = make_convolution(FILTER, FILTER, SIZE, CHANNELS, FILTERS)
+    changes = []
+
+    x, move = random.standard_normal(shape), random.standard_normal(shape)
+    y = layer.forward(x)
+    dLdx, _, _ = layer.backprop(x, np.ones_like(y))
+    changes.append((np.sum(layer.forward(x + STEP * move) - y) / STEP, np.sum(move * dLdx)))
+
+    move = random.standard_normal((FILTERS, CHANNELS, FILTER, FILTER))
+    y = layer.forward(x)
+    _, dLdW, _ = layer.backprop(x, np.ones_like(y))
+    layer.update_weights(STEP * move, np.zeros((1, FILTERS, 1, 1)))
+    changes.append((np.sum(layer.forward(x) - y) / STEP, np.sum(move * dLdW)))
+
+    move = random.standard_normal((1, FILTERS, 1, 1))
+    y = layer.forward(x)
+    dLdy = random.standard_normal(y.shape)
+    _, _, dLdb = layer.backprop(x, dLdy)
+    layer.update_weights(np.zeros((FILTERS, CHANNELS, FILTER, FILTER)), STEP * move)
+    changes.append((np.sum(dLdy * (layer.forward(x) - y)) / STEP, np.sum(move * dLdb)))
+
+    pooling = make_pooling(2, 2)
+    x = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
+    move = random.standard_normal(shape)
+    y = pooling.forward(x)
+    dLdy = random.normal(scale=10, size=y.shape)
+    dLdx = pooling.backprop(x, dLdy)
+    changes.append((np.sum(dLdy * (pooling.forward(x + STEP * move) - y)) / STEP, np.sum(move * dLdx)))
+    return [(float(exact), float(apprx)) for exact, apprx in changes]

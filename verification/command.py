@@ -1,0 +1,134 @@
+"""The command `layerproof`. Exit status: 0 passed, 1 failed, 2 could not run."""
+
+import json
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from verification.checking import Report
+    from verification.spec import LayerSpec
+
+LAYERS = "layers"
+"""The module that is checked: this package's own layers. A name, because the suite imports no layers."""
+
+CONVOLUTION = ("nn_convolutional_layer",)
+MAX_POOLING = ("nn_max_pooling_layer", "nn_maxpool_layer")
+
+
+@click.group()
+@click.version_option(package_name="layerproof")
+def cli() -> None:
+    """Verify hand-written neural-network layers, exactly."""
+
+
+@cli.command()
+@click.option(
+    "--examples", type=click.IntRange(1), default=100, show_default=True, help="Cases for each property."
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Other cases; the same for the same seed."
+)
+@click.option("--strict", is_flag=True, help="Require the hardening properties too.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report to this file as JSON.",
+)
+def check(examples: int, seed: int, strict: bool, json_file: Path | None) -> None:
+    """Verify the convolution and max-pooling layers of this package.
+
+    Prints a table of the properties, then for each that failed the wrong entries, the smallest case
+    and a script that reproduces it.
+    """
+    from rich.console import Console
+
+    from verification.checking import check as run
+    from verification.printing import print_reports
+
+    if json_file:
+        _write_json(json_file, {"schema": 1, "verdict": "error", "layers": []})  # say so now if that is impossible
+    start = time.perf_counter()
+    specs = _specs(LAYERS)
+    errors = Console(stderr=True)
+    reports: list[Report] = []
+    with errors.status("") as status:
+        for spec in specs:
+
+            def show(name: str, layer: str = spec.name) -> None:
+                if errors.is_terminal:
+                    status.update(f"{layer}: {name.replace('_', ' ')}")
+
+            reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
+    passed = all(report.passed for report in reports)
+    if json_file:
+        layers = [report.to_dict() for report in reports]
+        _write_json(json_file, {"schema": 1, "verdict": "passed" if passed else "failed", "layers": layers})
+    print_reports(reports, time.perf_counter() - start)
+    sys.exit(0 if passed else 1)
+
+
+@cli.command()
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other random numbers."
+)
+def accuracy(seed: int) -> None:
+    """Run the assignment's own accuracy test on the layers of this package, and count the points."""
+    from verification.accuracy import accuracy as run
+    from verification.accuracy import text
+
+    module = _module(LAYERS)
+    results = run(_find(module, CONVOLUTION), _find(module, MAX_POOLING), seed)
+    click.echo(text(results))
+    sys.exit(0 if all(result.points == 4 for result in results) else 1)
+
+
+def main() -> None:
+    """Run the command; every error is one line on standard error and exit status 2."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+def _module(name: str) -> Any:
+    try:
+        return import_module(name)
+    except Exception as error:
+        raise click.ClickException(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _find(module: Any, names: tuple[str, ...]) -> Any:
+    for name in names:
+        if hasattr(module, name):
+            return getattr(module, name)
+    raise click.ClickException(f"{module.__name__} should have a class {' or '.join(names)}, but has neither")
+
+
+def _specs(name: str) -> "list[LayerSpec]":
+    from verification.specs import convolution, max_pooling
+
+    module = _module(name)
+    return [convolution(_find(module, CONVOLUTION)), max_pooling(_find(module, MAX_POOLING))]
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write the file whole or not at all."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,60 @@
+"""Prints reports for people: a table, then what failed. Plain text where the output is not a terminal."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from verification.checking import PropertyReport, Report, failure_text
+
+STYLES = {"passed": "green", "failed": "bold red", "note": "yellow"}
+
+
+def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
+    """Print the table of all layers and properties, notes, failures and the verdict."""
+    console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 1000  # lines of a file or a pipe are not folded
+    console.print(table(reports, plain=not console.is_terminal))
+    for report in reports:
+        for item in report.properties:
+            if item.verdict != "failed" and item.message:
+                console.print(f"{report.name}: {sentence(item)}: {item.message}.", style="dim", markup=False)
+    for report in reports:
+        for item in report.failures:
+            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {sentence(item)}[/]{aside(report, item)}")
+            console.print(failure_text(item).partition("\n")[2].rstrip(), markup=False, soft_wrap=True)
+    verdict = "passed" if all(report.passed for report in reports) else "failed"
+    parts = [f"{report.name} {report.verdict}" for report in reports]
+    examples = sum(item.examples for report in reports for item in report.properties)
+    console.print(
+        f"\n[{STYLES[verdict]}]{verdict}[/]: {escape(', '.join(parts))}; {examples} examples in {seconds:.1f} s"
+    )
+
+
+def table(reports: Sequence[Report], plain: bool) -> Table:
+    """Return the table layers x properties with examples, time and verdict."""
+    result = Table(box=None, pad_edge=False) if plain else Table()
+    for header in ("layer", "property", "kind"):
+        result.add_column(header, no_wrap=header != "property")
+    result.add_column("examples", justify="right")
+    result.add_column("seconds", justify="right")
+    result.add_column("verdict")
+    for report in reports:
+        for item in report.properties:
+            verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
+            row = (report.name, sentence(item), item.kind, str(item.examples), f"{item.seconds:.2f}")
+            result.add_row(*map(escape, row), verdict)
+        result.add_section()
+    return result
+
+
+def sentence(item: PropertyReport) -> str:
+    """Return the property's name as a sentence."""
+    return item.name.replace("_", " ")
+
+
+def aside(report: Report, item: PropertyReport) -> str:
+    """Say where a failure does not count."""
+    return "" if report.strict or item.kind == "required" else " (hardening: counts with --strict only)"

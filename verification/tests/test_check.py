@@ -1,0 +1,211 @@
+"""Reports: the verdict, the numbers it rests on, what a failure says, and that its script reproduces it."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from layers import nn_convolutional_layer, nn_max_pooling_layer
+from verification import Case, check, convolution, max_pooling
+from verification.catalogue import CONVOLUTION_BUGS, MAX_POOLING_BUGS
+from verification.catalogue.convolution import FFT, Einsum
+from verification.failure import Entry, PropertyFailed
+
+BUGS = {
+    convolution: {bug.name: bug for bug in CONVOLUTION_BUGS},
+    max_pooling: {bug.name: bug for bug in MAX_POOLING_BUGS},
+}
+
+
+def reports_of(bug_name, ready=convolution, examples=20):
+    report = check(ready(BUGS[ready][bug_name].layer), examples=examples)
+    return report, {item.name: item for item in report.properties}
+
+
+def test_a_right_layer_passes_with_all_its_examples():
+    report = check(convolution(nn_convolutional_layer), examples=7)
+    assert report.passed
+    assert report.verdict == "passed"
+    assert {item.examples for item in report.properties} == {1, 7}
+    assert {item.verdict for item in report.properties} == {"passed"}
+
+
+def test_the_report_states_the_chance_of_having_missed_a_wrong_gradient():
+    for spec, name in [
+        (convolution(nn_convolutional_layer), "backprop_is_the_adjoint"),
+        (max_pooling(nn_max_pooling_layer), "backprop_matches_directional_differences"),
+    ]:
+        (item,) = [item for item in check(spec, examples=11).properties if item.name == name]
+        assert "at most 2/256" in item.message
+        assert "in all 10 random examples with at most 10^-21" in item.message  # (1/128)^10
+
+
+def test_the_same_seed_gives_the_same_report_and_another_seed_other_cases():
+    first, second = (
+        check(convolution(BUGS[convolution]["channels_mixed"].layer), seed=3, examples=10) for _ in range(2)
+    )
+    assert first == second
+    seen: list[list[tuple[int, ...]]] = []
+
+    def make(**settings):
+        seen[-1].append(tuple(settings.values()))
+        return nn_convolutional_layer(**settings)
+
+    for seed in (1, 1, 2):
+        seen.append([])
+        check(convolution(make), seed=seed, examples=5)
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_a_failure_names_the_entry_and_shows_the_smallest_case():
+    report, items = reports_of("filter_not_flipped")
+    assert not report.passed
+    found = items["backprop_is_the_adjoint"]
+    assert found.verdict == "failed"
+    assert found.message.splitlines()[0] == "dLdx is wrong"
+    assert found.entries[0] == Entry("dLdx", (0, 0, 0, 0), 1.0, 0.0)
+    assert str(found.entries[0]) == "dLdx[0, 0, 0, 0] = 1.0, but should be 0.0"
+    assert found.counterexample.arrays["x"].shape == (1, 1, 1, 2)
+    assert items["forward_matches_reference"].verdict == "passed"
+    assert "backprop is the adjoint" not in str(report)
+    assert "failed backprop_is_the_adjoint" in str(report)
+
+
+def test_one_wrong_entry_at_a_real_size_is_named():
+    spec = convolution(BUGS[convolution]["dLdW_slightly_off"].layer)
+    assert spec.realistic
+    spec = replace(spec, cases=st.just(spec.realistic))
+    (found,) = [item for item in check(spec, examples=5).failures if item.name == "backprop_is_the_adjoint"]
+    (entry,) = found.entries
+    assert entry.index == (7, 2, 2, 2)
+    assert entry.expected == np.rint(entry.expected)
+    assert entry.actual / entry.expected - 1 == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("ready", [convolution, max_pooling])
+def test_hardening_counts_only_where_strict(ready):
+    report, items = reports_of("buffer_returned", ready)
+    assert items["results_share_no_memory"].kind == "hardening"
+    assert items["results_share_no_memory"].verdict == "failed"
+    # history_is_irrelevant copies what it compares, so reusing a buffer is no other failure.
+    assert report.passed
+    assert not replace(report, strict=True).passed
+
+
+def test_rounding_is_noted_and_passes():
+    report = check(convolution(FFT), examples=20)
+    assert report.passed
+    notes = [item for item in report.properties if item.verdict == "note"]
+    assert "forward_matches_reference" in [item.name for item in notes]
+    assert "rounded in" in notes[0].message
+
+
+def test_what_is_not_an_array_is_said_plainly():
+    for returned, said in [
+        (None, "forward returned None, but should return a NumPy array"),
+        ([[1.0]], "forward returned a list of 1, but should return a NumPy array"),
+        (np.array([1j]), "forward returned an array of complex128, but should return real numbers"),
+        (np.array([None]), "forward returned an array of object, but should return real numbers"),
+        (np.zeros(3), "forward(x) has shape (3,), but should have shape (1, 1, 1, 1)"),
+    ]:
+
+        class Layer(Einsum):
+            def forward(self, x, returned=returned):
+                return returned
+
+        items = {item.name: item for item in check(convolution(Layer), examples=5).properties}
+        assert items["forward_matches_reference"].message == said
+
+
+def test_what_a_layer_raises_is_said_with_its_line():
+    class Layer(Einsum):
+        def forward(self, x):
+            return x.no_such_thing
+
+    items = {item.name: item for item in check(convolution(Layer), examples=5).properties}
+    message = items["forward_matches_reference"].message
+    assert message.startswith("forward raised AttributeError: 'numpy.ndarray' object has no attribute")
+    assert "(test_check.py, line" in message
+
+
+def test_a_constructor_that_raises_is_a_failure():
+    class Layer(Einsum):
+        def __init__(self, *args):
+            raise RuntimeError("no memory")
+
+    report = check(convolution(Layer), examples=5)
+    assert report.properties[0].message.startswith("Layer raised RuntimeError: no memory")
+
+
+def test_a_layer_that_is_not_deterministic_is_called_so():
+    _, items = reports_of("random_tie", max_pooling)
+    assert "not deterministic" in items["history_is_irrelevant"].message
+
+
+def test_a_case_by_hand_fixes_everything_that_is_given():
+    x, W, b = np.ones((1, 1, 2, 1)), np.full((1, 1, 2, 1), 3.0), np.zeros((1, 1, 1, 1))
+    sizes = {"filter_width": 2, "filter_height": 1, "input_size": 2, "in_ch_size": 1, "num_filters": 1}
+    case = Case({"x": x, "W": W, "b": b, "dLdy": np.full((1, 1, 1, 1), 5.0)}, sizes)
+    report = check(replace(convolution(nn_convolutional_layer), cases=st.just(case)))
+    assert report.passed
+    assert {item.examples for item in report.properties} == {1}
+    wrong = replace(convolution(BUGS[convolution]["sign_of_dLdW"].layer), cases=st.just(case))
+    (found,) = [item for item in check(wrong).failures if item.name == "backprop_is_the_adjoint"]
+    assert found.entries
+
+
+def test_examples_should_be_positive():
+    with pytest.raises(ValueError, match="examples should be at least 1, but it is 0"):
+        check(convolution(nn_convolutional_layer), examples=0)
+
+
+def test_the_report_is_json():
+    report, _ = reports_of("edge_not_a_number", examples=5)
+    text = json.dumps(report.to_dict(), allow_nan=False)
+    (item,) = [i for i in json.loads(text)["properties"] if i["name"] == "forward_matches_reference"]
+    assert sorted(item) == sorted(
+        ["name", "kind", "verdict", "examples", "seconds", "message", "counterexample", "entries", "diagnosis"]
+    )
+    assert item["entries"] == [{"array": "y", "index": [0, 0, 0, 0], "actual": "nan", "expected": 0.0}]
+    assert item["counterexample"]["settings"]["filter_width"] == 1
+
+
+@pytest.mark.parametrize(
+    ("ready", "bug", "property_name", "printed"),
+    [
+        (convolution, "filter_not_flipped", "backprop_is_the_adjoint", "dLdx"),
+        (convolution, "remembers_x", "history_is_irrelevant", "dLdW2"),
+        (convolution, "memory_order", "memory_layout_is_irrelevant", "y2"),
+        (max_pooling, "overlap_overwritten", "backprop_matches_directional_differences", "dLdx"),
+        (max_pooling, "all_to_every_tie", "gradient_is_a_subgradient", "dLdx"),
+    ],
+)
+def test_the_script_reproduces_the_failure_without_this_package(ready, bug, property_name, printed, tmp_path):
+    _, items = reports_of(bug, ready)
+    found = items[property_name]
+    script = found.counterexample.script
+    assert "verification" not in script.replace(f"from {BUGS[ready][bug].layer.__module__} import {bug}", "")
+    assert f"print({printed})" in script
+    # The planted bugs are classes without a name in their module, so the script says so; give it one.
+    (tmp_path / "planted.py").write_text(
+        "from verification.catalogue import CONVOLUTION_BUGS, MAX_POOLING_BUGS\n"
+        f"bugs = {'CONVOLUTION_BUGS' if ready is convolution else 'MAX_POOLING_BUGS'}\n"
+        f"({bug},) = [b.layer for b in bugs if b.name == {bug!r}]\n"
+    )
+    lines = [
+        f"from planted import {bug}" if bug in line and ("import" in line) else line
+        for line in script.splitlines()
+    ]
+    if found.entries[0].array in ("y", "dLdx", "dLdW", "dLdb"):
+        entry = found.entries[0]
+        lines.append(f"assert {printed}[{', '.join(map(str, entry.index))}] == {entry.actual}")
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_a_message_lists_the_first_entries_and_counts_them_all():
+    failure = PropertyFailed("dLdW is wrong", [Entry("dLdW", (2, 0, 1, 1), 3.0, 5.0)], 4, 18)
+    assert str(failure) == "dLdW is wrong\n  dLdW[2, 0, 1, 1] = 3.0, but should be 5.0 (4 of 18 entries)"

@@ -1,0 +1,111 @@
+"""The command: what it prints, writes and returns."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from verification import command
+
+
+@pytest.fixture
+def layers(tmp_path, monkeypatch):
+    """Let the command check other layers than this package's own."""
+
+    def point(conv="", pool="", before=""):
+        (tmp_path / "other_layers.py").write_text(
+            f"{before}\nimport layers\nfrom verification.catalogue import *\n"
+            f"(nn_convolutional_layer,) = [b.layer for b in CONVOLUTION_BUGS if b.name == {conv!r}]"
+            " or [layers.nn_convolutional_layer]\n"
+            f"(nn_max_pooling_layer,) = [b.layer for b in MAX_POOLING_BUGS if b.name == {pool!r}]"
+            " or [layers.nn_max_pooling_layer]\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, "other_layers", raising=False)
+        monkeypatch.setattr(command, "LAYERS", "other_layers")
+
+    return point
+
+
+def run(*arguments):
+    return CliRunner().invoke(command.cli, arguments)
+
+
+def test_right_layers_pass():
+    result = run("check", "--examples", "5")
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1].startswith("passed: convolution passed, max_pooling passed; ")
+    assert "\x1b" not in result.output
+    assert "required" in result.output
+    assert "hardening" in result.output
+
+
+def test_a_wrong_layer_fails_and_is_explained(layers):
+    layers(conv="filter_not_flipped")
+    result = run("check", "--examples", "20")
+    assert result.exit_code == 1
+    assert "FAILED convolution: backprop is the adjoint\ndLdx is wrong\n" in result.output
+    assert "dLdx[0, 0, 0, 0] = 1.0, but should be 0.0" in result.output
+    assert "x = np.array([[[[0.0, 0.0]]]])" in result.output or "x = np.zeros((1, 1, 1, 2))" in result.output
+    assert "failed: convolution failed, max_pooling passed" in result.output
+
+
+def test_hardening_is_reported_and_counts_with_strict(layers):
+    layers(pool="empty_batch_fails")
+    result = run("check", "--examples", "5")
+    assert result.exit_code == 0
+    assert "(hardening: counts with --strict only)" in result.output
+    assert run("check", "--examples", "5", "--strict").exit_code == 1
+
+
+def test_json(tmp_path, layers):
+    layers(conv="sign_of_dLdW")
+    file = tmp_path / "report.json"
+    assert run("check", "--examples", "5", "--json", str(file)).exit_code == 1
+    report = json.loads(file.read_text())
+    assert (report["schema"], report["verdict"]) == (1, "failed")
+    assert [(layer["name"], layer["verdict"]) for layer in report["layers"]] == [
+        ("convolution", "failed"),
+        ("max_pooling", "passed"),
+    ]
+    assert os.listdir(tmp_path).count("report.json") == 1
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]
+
+
+def test_what_cannot_run_exits_with_two(tmp_path, layers):
+    file = tmp_path / "report.json"
+    layers(before="raise ImportError('no such thing')")
+    result = run("check", "--json", str(file))
+    assert result.exit_code != 0
+    assert "other_layers cannot be imported: ImportError: no such thing" in result.output
+    assert json.loads(file.read_text()) == {"schema": 1, "verdict": "error", "layers": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["check", "--json", "missing/report.json"], "missing/report.json: cannot be written: No such file"),
+        (["check", "--examples", "0"], "0 is not in the range x>=1"),
+        (["check", "--seed", "-1"], "-1 is not in the range x>=0"),
+        (["check", "--fast"], "No such option"),
+    ],
+)
+def test_errors_are_one_line_and_exit_status_two(arguments, said):
+    script = "from verification.command import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_accuracy():
+    result = run("accuracy", "--seed", "4")
+    assert result.exit_code == 0
+    assert result.output.endswith("points 4 + 4 + 4 + 4 = 16 of 16\n")
+    assert run("accuracy", "--seed", "4").output == result.output
