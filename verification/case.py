@@ -37,7 +37,8 @@ def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:
         return np.full(shape, float(seed))
     count = int(np.prod(shape))
     raw = np.frombuffer(Random(f"{name}{seed}").randbytes(count), np.int8)
-    return np.asarray(raw.reshape(shape), np.float64)
+    values: Array = raw.astype(np.float64).reshape(shape)
+    return values
 
 
 def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:

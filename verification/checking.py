@@ -1,7 +1,6 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +15,7 @@ from verification.properties import (
     backprop_matches_directional_differences,
     properties,
 )
-from verification.search import Outcome, search
+from verification.search import Outcome, search, survey
 from verification.spec import LayerSpec
 
 
@@ -106,29 +105,28 @@ def check(
     examples: int = 100,
     seed: int = 0,
     strict: bool = False,
-    progress: Callable[[str], None] = lambda _name: None,
+    progress: Callable[[str], None] = lambda _doing: None,
 ) -> Report:
     """Try every property of the spec on `examples` cases each, and return what was found.
 
     The same seed gives the same report on every machine (but for the seconds). `progress` is called
-    with the name of each property before it is tried. ValueError unless examples is at least 1.
+    now and then with what is being done. ValueError unless examples is at least 1.
     """
     if examples < 1:
         raise ValueError(f"examples should be at least 1, but it is {examples}")
     profile = settings(settings.get_profile("default"), max_examples=examples, database=None, derandomize=False)
-    reports = []
-    for collected in properties(spec):
-        progress(collected.name)
-        start = time.perf_counter()
-        outcome = search(spec, collected, profile, seed)
-        reports.append(report_on(spec, collected, outcome, time.perf_counter() - start))
+    items = properties(spec)
+    drawn = [item for item in items if item.cases is spec.cases]
+    outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
+    reports = [report_on(spec, item, outcomes.get(item) or search(spec, item, profile, seed)) for item in items]
     return Report(spec.name, tuple(reports), strict)
 
 
-def report_on(spec: LayerSpec, collected: Collected, outcome: Outcome, seconds: float) -> PropertyReport:
+def report_on(spec: LayerSpec, collected: Collected, outcome: Outcome) -> PropertyReport:
     """Return the report of one search."""
     common: dict[str, Any] = {
-        "name": collected.name, "kind": collected.kind, "examples": outcome.examples, "seconds": seconds,
+        "name": collected.name, "kind": collected.kind, "examples": outcome.examples,
+        "seconds": outcome.seconds,
     }  # fmt: skip
     if outcome.failure and outcome.case:
         counterexample = Counterexample(dict(outcome.case.settings), dict(outcome.case.arrays), outcome.script)

@@ -61,9 +61,9 @@ def check(examples: int, seed: int, strict: bool, json_file: Path | None) -> Non
     with errors.status("") as status:
         for spec in specs:
 
-            def show(name: str, layer: str = spec.name) -> None:
+            def show(doing: str, layer: str = spec.name) -> None:
                 if errors.is_terminal:
-                    status.update(f"{layer}: {name.replace('_', ' ')}")
+                    status.update(f"{layer}: {doing}")
 
             reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
     passed = all(report.passed for report in reports)

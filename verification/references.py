@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.signal import correlate
+from scipy.signal import correlate2d
 
 from verification.case import Array
 
@@ -11,11 +11,18 @@ from verification.case import Array
 def correlation(x: Array, W: Array, b: Array, **_settings: Any) -> Array:
     """x (n, c, w, h), W (f, c, kw, kh), b (1, f, 1, 1) -> y (n, f, w - kw + 1, h - kh + 1).
 
-    Source: scipy.signal.correlate, a filter at a time. method="direct", because "auto" may choose an
-    FFT, which is not exact; the filter is never larger than the image, or SciPy would swap the two.
+    Source: scipy.signal.correlate2d, of one channel and one filter at a time, over all images in one
+    column; the rows where the filter lies across two images are dropped. It sums products one by
+    one, which is exact for whole numbers, unlike the FFT that scipy.signal.correlate may choose.
     """
-    maps = [correlate(x, w[np.newaxis], mode="valid", method="direct") for w in W]
-    return np.concatenate(maps, axis=1) + b
+    (n, c, w, h), (f, _, kw, kh) = x.shape, W.shape
+    y = np.zeros((f, n, w, h - kh + 1))
+    for channel in range(c if n else 0):
+        column = x[:, channel].reshape(n * w, h)
+        for i in range(f):
+            maps = correlate2d(column, W[i, channel], mode="valid")
+            y[i].reshape(n * w, h - kh + 1)[: len(maps)] += maps
+    return np.asarray(y[:, :, : w - kw + 1].transpose(1, 0, 2, 3) + b)
 
 
 def maximum(x: Array, stride: int, pool_size: int) -> Array:

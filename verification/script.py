@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,13 +52,20 @@ def _layout(array: Array) -> list[str]:
 
 def arguments(make: Callable[..., Any], settings: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the settings as make takes them: by name, or in their order where its names differ."""
+    if _takes(make, tuple(settings)):
+        return (), dict(settings)
+    return tuple(settings.values()), {}
+
+
+@lru_cache(maxsize=64)
+def _takes(make: Callable[..., Any], names: tuple[str, ...]) -> bool:
     try:
-        inspect.signature(make).bind(**settings)
+        inspect.signature(make).bind(**dict.fromkeys(names))
     except TypeError:
-        return tuple(settings.values()), {}
+        return False
     except ValueError:  # no signature to be had, as for some built-in types
         pass
-    return (), dict(settings)
+    return True
 
 
 def constructor(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
