@@ -160,7 +160,7 @@ def missed(examples: int) -> str:
 
 def failure_text(report: PropertyReport) -> str:
     """Return what a failure says: the property, the wrong entries, and the script that reproduces it."""
-    text = f"{report.name}\n{report.message}"
+    text = f"{report.name.replace('_', ' ')}\n{report.message}"
     if report.counterexample:
         text += "\n\nThe smallest case found, without layerproof:\n\n" + "".join(
             f"    {line}\n" if line else "\n" for line in report.counterexample.script.splitlines()

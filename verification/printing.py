@@ -22,9 +22,16 @@ def print_reports(reports: Sequence[Report], seconds: float, console: Console | 
             if item.verdict != "failed" and item.message:
                 console.print(f"{report.name}: {sentence(item)}: {item.message}.", style="dim", markup=False)
     for report in reports:
+        said: dict[str, str] = {}
         for item in report.failures:
-            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {sentence(item)}[/]{aside(report, item)}")
-            console.print(failure_text(item).partition("\n")[2].rstrip(), markup=False, soft_wrap=True)
+            counts = report.strict or item.kind == "required"
+            aside = "" if counts else " (hardening: counts with --strict only)"
+            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {sentence(item)}[/]{aside}")
+            text = failure_text(item).partition("\n")[2].rstrip() if counts else item.message
+            if item.message in said:
+                text = f"{item.message.splitlines()[0]}, as above: {said[item.message]}"
+            said.setdefault(item.message, sentence(item))
+            console.print(text, markup=False, soft_wrap=True)
     verdict = "passed" if all(report.passed for report in reports) else "failed"
     parts = [f"{report.name} {report.verdict}" for report in reports]
     examples = sum(item.examples for report in reports for item in report.properties)
@@ -53,8 +60,3 @@ def table(reports: Sequence[Report], plain: bool) -> Table:
 def sentence(item: PropertyReport) -> str:
     """Return the property's name as a sentence."""
     return item.name.replace("_", " ")
-
-
-def aside(report: Report, item: PropertyReport) -> str:
-    """Say where a failure does not count."""
-    return "" if report.strict or item.kind == "required" else " (hardening: counts with --strict only)"

@@ -350,8 +350,11 @@ def _within(
     # An FFT or Winograd's method errs by the largest entry, not by each: stable, and noted.
     wrong = ~(error <= STABLE[dtype.name] * np.max(magnitude))
     if wrong.any():
+        slight = np.max(error) <= 1e-2 * np.max(magnitude)
         raise PropertyFailed(
-            f"{what} is further off than rounding in {dtype} can bring it, as if computed in less",
+            f"{what} is further off than rounding in {dtype} can bring it, as if computed in less"
+            if slight
+            else f"{what} is wrong, by far more than rounding",
             entries(what, np.asarray(value), np.asarray(right), wrong), int(wrong.sum()), wrong.size,
         )  # fmt: skip
     if dtype == np.float64:

@@ -2,28 +2,38 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from verification.case import Array
+from verification.case import Array, whole
 
 LITERAL_ENTRIES = 64
-"""An array with more entries than this, nearly all zero, is written entry by entry."""
+"""An array with more entries than this is written by a rule, if there is one for it."""
 
 
-def literal(array: Array) -> list[str]:
-    """Return lines of which the first, after `name = `, gives this array; {} stands for its name."""
+def literal(array: Array, name: str = "", seed: int = 0) -> list[str]:
+    """Return lines of which the first, after `name = `, gives this array; {} stands for its name.
+
+    A large array that was drawn under this name with this seed is written as the draw.
+    """
     plain = np.array(array)  # the values alone, in C order
     dtype = "" if plain.dtype == np.float64 else f", dtype=np.{plain.dtype}"
     filled = np.argwhere(plain)
-    if plain.size == 0 or (plain.size > 1 and not array.any()):
+    if plain.size == 0 or (plain.size > 1 and len(filled) == 0):
         lines = [f"np.zeros({plain.shape}{dtype})"]
-    elif plain.size > LITERAL_ENTRIES and len(filled) <= LITERAL_ENTRIES // 2:
+    elif plain.size <= LITERAL_ENTRIES:
+        lines = [f"np.array({_text(plain)}{dtype})"]
+    elif len(filled) <= LITERAL_ENTRIES // 2:
         lines = [f"np.zeros({plain.shape}{dtype})"]
         lines += [f"{{}}[{', '.join(map(str, at))}] = {_text(plain[tuple(at)])}" for at in filled]
+    elif len(set(steps := np.diff(plain.ravel().astype(float)))) == 1:
+        lines = [f"({float(plain.flat[0])} + {float(steps[0])} * np.arange({plain.size})).reshape({plain.shape})"]
+    elif np.array_equal(plain, whole(name, seed, plain.shape)):
+        drawn = f'random.Random("{name}{seed}").randbytes({plain.size})'
+        lines = [f"np.frombuffer({drawn}, np.int8).reshape({plain.shape}).astype(float)"]
     else:
         lines = [f"np.array({_text(plain)}{dtype})"]
     return lines + _layout(array)
@@ -101,12 +111,12 @@ def name(make: Callable[..., Any]) -> str:
 class Script:
     """A script that grows by a call at a time."""
 
-    def __init__(self, make: Callable[..., Any]) -> None:
-        self.make = make
+    def __init__(self, make: Callable[..., Any], seed: int) -> None:
+        self.make, self.seed = make, seed
         self.lines: list[str] = []
+        self.results: dict[str, int] = {}  # the variable of each result, and how many lines make it
         self._written: dict[tuple[str, ...], str] = {}
         self._count: dict[str, int] = {}
-        self.results: list[tuple[Array, str]] = []
 
     def fresh(self, name: str) -> str:
         """Return name, or name2, name3, ... where it is taken."""
@@ -115,24 +125,29 @@ class Script:
 
     def array(self, name: str, array: Array) -> str:
         """Write the array as `name = ...`, unless one like it stands there, and return its name."""
-        lines = literal(array)
-        if known := self._written.get(tuple(lines)):
-            return known
-        name = self._written[tuple(lines)] = self.fresh(name)
-        first, *rest = (line.replace("{}", name) for line in lines)
-        self.lines += [f"{name} = {first}", *rest]
-        return name
+        lines = literal(array, name, self.seed)
+        key = (name, *lines)
+        if key not in self._written:
+            variable = self._written[key] = self.fresh(name)
+            first, *rest = (line.replace("{}", variable) for line in lines)
+            self.lines += [f"{variable} = {first}", *rest]
+        return self._written[key]
 
-    def result(self, name: str, array: Array) -> str:
-        """Return the variable that holds this result."""
-        variable = self.fresh(name)
-        self.results.append((array, variable))
-        return variable
+    def call(self, call: str, results: list[str]) -> None:
+        """Write a call and the variables of its results."""
+        variables = [self.fresh(name) for name in results]
+        self.lines.append(f"{', '.join(variables)} = {call}")
+        self.results |= dict.fromkeys(variables, len(self.lines))
 
-    def variable(self, array: Array) -> str | None:
-        """Return the variable of a result, or None where the array is not one."""
-        return next((name for known, name in self.results if known is array), None)
-
-    def text(self, closing: list[str]) -> str:
-        """Return the whole script."""
-        return "\n".join(["import numpy as np", importing(self.make), "", *self.lines, *closing]) + "\n"
+    def text(self, arrays: Sequence[str], closing: str) -> str:
+        """Return the script up to the last result of these names, which it prints, and a closing comment."""
+        last = [next((v for v in reversed(self.results) if v.rstrip("0123456789") == name), "") for name in arrays]
+        shown = sorted({variable for variable in last if variable}, key=list(self.results).index)
+        lines = self.lines[: self.results[shown[-1]]] if shown else self.lines
+        lines = [
+            *lines,
+            *(f"print({variable})" for variable in shown),
+            *(f"# {line}" for line in closing.splitlines()),
+        ]
+        imports = ["import random", ""] * any("random.Random(" in line for line in lines) + ["import numpy as np"]
+        return "\n".join([*imports, importing(self.make), "", *lines]) + "\n"

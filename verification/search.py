@@ -23,9 +23,6 @@ from verification.script import Script
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
-SIMPLIFICATIONS = 1000
-"""How many simpler cases are tried at most for a small layer; fewer for a large one."""
-
 UNSTEADY = PropertyFailed(
     "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
 )
@@ -132,12 +129,11 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     For an exact layer any whole number is a valid entry; for others only what lies between the
     least and the largest entry drawn is known to be.
     """
-    left = SIMPLIFICATIONS
-    cost = 1 + sum(array.size for array in case.arrays.values()) // 200
+    left = max(20, min(1000, 10**7 // sum(array.size for array in case.arrays.values())))  # tries
 
     def fails(name: str, array: Array) -> bool | None:
         nonlocal left
-        left -= cost
+        left -= 1
         if left < 0:
             return None
         try:
@@ -179,28 +175,17 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | No
 
 
 def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[PropertyFailed, str]:
-    """Run a failing case once more, and return its failure and a script of the calls that were made."""
-    script = Script(spec.make)
+    """Run a failing case again, and return its failure and a script of the calls that were made."""
+    script = Script(spec.make, case.seed)
     for _ in range(3):
         try:
             collected.check(Trial(spec, case))
         except PropertyFailed:
             continue
-        return UNSTEADY, script.text([f"# {UNSTEADY.sentence}"])
+        return UNSTEADY, script.text([], UNSTEADY.sentence)
     try:
         collected.check(Trial(spec, case, script))
     except PropertyFailed as failure:
-        closing = [f"# {line}" for line in failure.message().splitlines()]
-        if script.results:
-            closing = [
-                *dict.fromkeys(f"print({_printed(script, entry.array)})" for entry in failure.entries),
-                *closing,
-            ]
-        return failure, script.text(closing)
-    return UNSTEADY, script.text([f"# {UNSTEADY.sentence}"])
-
-
-def _printed(script: Script, name: str) -> str:
-    """Return the variable of the last result of this name."""
-    made = [variable for _, variable in script.results if variable.rstrip("0123456789") == name.split(".")[0]]
-    return made[-1] if made else script.results[-1][1]
+        arrays = [entry.array.split(".")[0].strip("<>").split(",")[0] for entry in failure.entries]
+        return failure, script.text(arrays, failure.message())
+    return UNSTEADY, script.text([], UNSTEADY.sentence)

@@ -263,16 +263,11 @@ class Layer:
 
     def forward(self, x: Array, *, as_is: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
-        script = self.trial.script
-        if script:
-            variable, text = script.fresh("y"), script.array("x", x)
-            script.lines.append(f"{variable} = {self.name}.forward({text})")
+        if script := self.trial.script:
+            script.call(f"{self.name}.forward({script.array('x', x)})", ["y"])
         y = _guarded("forward", lambda: self.raw.forward(x if as_is else x.copy()))
         self._forwarded = x
-        y = _real("forward", y, as_is)
-        if script:
-            script.results.append((y, variable))
-        return y
+        return _real("forward", y, as_is)
 
     def backprop(self, x: Array, dLdy: Array, *, as_is: bool = False, straight: bool = False) -> dict[str, Array]:
         """Return the gradients of backprop(x, dLdy) by the argument that each belongs to.
@@ -282,24 +277,20 @@ class Layer:
         """
         if not straight and self._forwarded is not x:
             self.forward(x, as_is=as_is)
-        names, script = ("x", *self.trial.spec.parameters), self.trial.script
-        if script:
+        names = ("x", *self.trial.spec.parameters)
+        if script := self.trial.script:
             given = script.array("x", x), script.array("dLdy", dLdy)
-            variables = [script.fresh(f"dLd{name}") for name in names]
-            script.lines.append(f"{', '.join(variables)} = {self.name}.backprop({', '.join(given)})")
+            script.call(f"{self.name}.backprop({', '.join(given)})", [f"dLd{name}" for name in names])
         arguments = (x, dLdy) if as_is else (x.copy(), dLdy.copy())
         returned = _guarded("backprop", lambda: self.raw.backprop(*arguments))
         expected = "(" + ", ".join(f"dLd{name}" for name in names) + ")" if len(names) > 1 else "dLdx"
         gradients = returned if isinstance(returned, tuple | list) else (returned,)
         if len(gradients) != len(names):
             raise PropertyFailed(f"backprop returned {_kind(returned)}, but should return {expected}")
-        arrays = {
+        return {
             name: _real(f"backprop, for dLd{name},", gradient, as_is)
             for name, gradient in zip(names, gradients, strict=True)
         }
-        if script:
-            script.results += zip(arrays.values(), variables, strict=True)
-        return arrays
 
 
 def _forward_is_wrong(name: str) -> PropertyFailed:
