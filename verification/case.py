@@ -45,4 +45,4 @@ def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:
     """Return float64 numbers of 48 bits, uniform in size and sign on -2 ... 2, none below 1/2 in size."""
     raw = np.frombuffer(Random(f"{name}{seed} real").randbytes(8 * int(np.prod(shape))), "<i8")
     size = 0.5 + (np.abs(raw >> 8) % 2**48) * (1.5 / 2**48)
-    return np.where(raw < 0, -size, size).reshape(shape)
+    return np.asarray(np.where(raw < 0, -size, size).reshape(shape))
