@@ -129,7 +129,7 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     For an exact layer any whole number is a valid entry; for others only what lies between the
     least and the largest entry drawn is known to be.
     """
-    left = max(20, min(1000, 10**7 // sum(array.size for array in case.arrays.values())))  # tries
+    left = _tries(case)
 
     def fails(name: str, array: Array) -> bool | None:
         nonlocal left
@@ -151,6 +151,11 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
                 array = _filled(array, value, partial(fails, name))
                 case = replace(case, arrays={**case.arrays, name: array})
     return case
+
+
+def _tries(case: Case) -> int:
+    """Return how often a case may be tried again: fewer times for a large one."""
+    return max(20, min(1000, 10**7 // (1 + sum(array.size for array in case.arrays.values()))))
 
 
 def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | None]) -> Array:
@@ -178,7 +183,7 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | No
 def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[PropertyFailed, str]:
     """Run a failing case again, and return its failure and a script of the calls that were made."""
     script = Script(spec.make, case.seed)
-    for _ in range(3):
+    for _ in range(max(3, min(20, _tries(case) // 50))):
         try:
             collected.check(Trial(spec, case))
         except PropertyFailed:
