@@ -1,9 +1,10 @@
 """Convolutional layer: every output entry is the inner product of one filter with one window of x.
 
-The windows are laid out as the rows of a matrix, so that forward and both large gradients are one
-matrix product each. No padding, stride 1, the filter is not flipped (cross-correlation).
+The windows are laid out as the columns of a matrix, a cache-full at a time, so that forward and both
+large gradients are matrix products. No padding, stride 1, the filter is not turned (cross-correlation).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from skimage.util import view_as_windows
 from layers.arguments import images, positive, real_array, shaped, working_dtype
 
 Array = NDArray[Any]
+
+CACHE = 2**21
+"""Bytes that are laid out at a time: larger blocks leave the cache, smaller ones are more calls."""
 
 
 class nn_convolutional_layer:
@@ -71,57 +75,100 @@ class nn_convolutional_layer:
         float32 if x, W and b are; else float64. ValueError if x does not have in_ch_size channels
         or is smaller than the filter, TypeError if it does not hold real numbers.
         """
-        x, W = self._checked(x)
+        x = self._checked(x)
         n, f, w, h = self._output_shape(x)
-        y = _windows(x, W.shape) @ W.reshape(f, -1).T + self.b.reshape(f)
-        y = y.astype(working_dtype(x, W, self.b), copy=False)
-        return np.ascontiguousarray(y.reshape(n, w, h, f).transpose(0, 3, 1, 2))
+        dtype = working_dtype(x, self.W, self.b)
+        filters = np.hstack([self.W.reshape(f, -1), self.b.reshape(f, 1)], dtype=dtype)
+        y = np.empty((n, f, w * h), dtype)
+        for block, columns in _windows(x, self.W.shape, dtype):
+            np.matmul(filters, columns, out=y[block])
+        return y.reshape(n, f, w, h)
 
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> tuple[Array, Array, Array]:
         """x (n, c, w, h), dLdy like y -> (dLdx like x, dLdW like W, dLdb like b).
 
-        dLdx: every window of x receives the filters, weighted by its dLdy. That is dLdy, framed
-        by zeros, convolved with the filters turned by 180 degrees and channels and filters swapped.
-        dLdW: the windows of x, weighted by dLdy. dLdb: the sum of dLdy.
-        ValueError if dLdy does not have the shape of y.
+        dLdW: the windows of x, weighted by dLdy. dLdb: the sum of dLdy. dLdx: every window of x
+        receives the filters, weighted by its dLdy. ValueError if dLdy does not have the shape of y.
         """
-        x, W = self._checked(x)
-        dLdy = shaped("dLdy", dLdy, self._output_shape(x), "like forward(x)")
-        dtype = working_dtype(x, W, dLdy)
-        f, _, filter_width, filter_height = W.shape
+        x = self._checked(x)
+        n, f, w, h = self._output_shape(x)
+        dLdy = shaped("dLdy", dLdy, (n, f, w, h), "like forward(x)")
+        dtype = working_dtype(x, self.W, dLdy)
+        dLdy = dLdy.astype(dtype, copy=False)
 
-        rows = dLdy.transpose(0, 2, 3, 1).reshape(-1, f).astype(dtype, copy=False)
-        dLdW = (rows.T @ _windows(x, W.shape)).reshape(W.shape)
-        dLdb = rows.sum(axis=0, dtype=dtype).reshape(self.b.shape)
+        gradient = np.zeros((f, self.W[0].size + 1), dtype)
+        for block, columns in _windows(x, self.W.shape, dtype):
+            gradient += (dLdy.reshape(n, f, w * h)[block] @ columns.transpose(0, 2, 1)).sum(axis=0)
+        dLdW, dLdb = gradient[:, :-1].reshape(self.W.shape), gradient[:, -1].reshape(self.b.shape)
+        return self._input_gradient(x.shape, dLdy), dLdW.copy(), dLdb.copy()
 
-        frame = ((0, 0), (0, 0), (filter_width - 1,) * 2, (filter_height - 1,) * 2)
-        turned = W[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
-        n, c, w, h = x.shape
-        dLdx = _windows(np.pad(dLdy, frame).astype(dtype), turned.shape) @ turned.reshape(c, -1).T
-        dLdx = np.ascontiguousarray(dLdx.reshape(n, w, h, c).transpose(0, 3, 1, 2))
-        return dLdx, dLdW, dLdb
+    def _input_gradient(self, shape: tuple[int, ...], dLdy: Array) -> Array:
+        """dLdy (n, f, w, h) -> dLdx: dLdx[:, c, i + p, j + q] adds up W[f, c, i, j] dLdy[:, f, p, q].
 
-    def _checked(self, x: ArrayLike) -> tuple[Array, Array]:
-        """Return x and W in the dtype to work in, or raise."""
-        x, W = images("x", x), self.W
-        if x.shape[1] != W.shape[1]:
-            raise ValueError(f"x should have {W.shape[1]} channels (in_ch_size), but its shape is {x.shape}")
-        if x.shape[2] < W.shape[2] or x.shape[3] < W.shape[3]:
+        A copy of dLdy moved by each j, one product with all filters, and its results moved by each i.
+        """
+        f, c, filter_width, filter_height = self.W.shape
+        n, _, w, h = dLdy.shape
+        filters = self.W.transpose(1, 2, 0, 3).reshape(c * filter_width, -1).astype(dLdy.dtype)
+        dLdx = np.zeros(shape, dLdy.dtype)
+        moved: Array = np.empty(0)
+        weighted: Array = np.empty(0)
+        for block, rows in _blocks(n, w, f * filter_height * shape[3] * dLdy.itemsize):
+            part = dLdy[block, :, rows]
+            count, height = len(part), part.shape[2]
+            if moved.shape[::3] != (count, height):  # the last block may be smaller
+                moved = np.zeros((count, f, filter_height, height, shape[3]), dLdy.dtype)
+                weighted = np.empty((count, c, filter_width, height, shape[3]), dLdy.dtype)
+            for j in range(filter_height):
+                moved[:, :, j, :, j : j + h] = part
+            flat = height * shape[3]
+            np.matmul(filters, moved.reshape(count, -1, flat), out=weighted.reshape(count, -1, flat))
+            for i in range(filter_width):
+                dLdx[block, :, rows.start + i : rows.stop + i] += weighted[:, :, i]
+        return dLdx
+
+    def _checked(self, x: ArrayLike) -> Array:
+        x = images("x", x)
+        if x.shape[1] != self.W.shape[1]:
+            raise ValueError(f"x should have {self.W.shape[1]} channels (in_ch_size), but its shape is {x.shape}")
+        if x.shape[2] < self.W.shape[2] or x.shape[3] < self.W.shape[3]:
             raise ValueError(
-                f"x should be at least as large as the filter, {W.shape[2]} x {W.shape[3]},"
+                f"x should be at least as large as the filter, {self.W.shape[2]} x {self.W.shape[3]},"
                 f" but its shape is {x.shape}"
             )
-        dtype = working_dtype(x, W)
-        return x.astype(dtype, copy=False), W.astype(dtype, copy=False)
+        return x
 
     def _output_shape(self, x: Array) -> tuple[int, int, int, int]:
         f, _, filter_width, filter_height = self.W.shape
         return len(x), f, x.shape[2] - filter_width + 1, x.shape[3] - filter_height + 1
 
 
-def _windows(x: Array, filter_shape: tuple[int, ...]) -> Array:
-    """x (n, c, w, h) -> a matrix with one window of x in each row, c * filter area columns."""
-    if len(x) == 0:  # view_as_windows refuses an empty array
-        return np.empty((0, int(np.prod(filter_shape[1:]))), x.dtype)
-    windows: Array = view_as_windows(x, (1, *filter_shape[1:]))
-    return windows.reshape(-1, int(np.prod(filter_shape[1:])))
+def _windows(x: Array, filters: tuple[int, ...], dtype: Any) -> Iterator[tuple[tuple[slice, ...], Array]]:
+    """Yield (where, columns): columns (images, c * filter area + 1, windows), where in y (n, f, w * h).
+
+    Each column is one window of x and a 1, which stands for the bias. What view_as_windows slides
+    over x is a window of the size of y: one position for each entry of the filter.
+    """
+    n, c, w, h = len(x), filters[1], x.shape[2] - filters[2] + 1, x.shape[3] - filters[3] + 1
+    if x.size == 0:  # view_as_windows refuses an empty array, and there is nothing to yield
+        return
+    windows = view_as_windows(x, (1, 1, w, h))[:, :, :, :, 0, 0]
+    area = c * filters[2] * filters[3]
+    columns: Array = np.empty(0)
+    for images_, rows in _blocks(n, w, area * h * np.dtype(dtype).itemsize):
+        part = windows[images_, :, :, :, rows]
+        if columns.shape[::2] != (len(part), part.shape[4] * h):  # the last block may be smaller
+            columns = np.empty((len(part), area + 1, part.shape[4] * h), dtype)
+            columns[:, area] = 1
+        for image, column in zip(part, columns, strict=True):
+            column[:area].reshape(image.shape)[...] = image
+        yield (images_, slice(None), slice(rows.start * h, rows.stop * h)), columns
+
+
+def _blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of images and of rows whose data fits the cache: several images, or part of one."""
+    height = max(1, min(rows, CACHE // row_bytes))
+    count = max(1, CACHE // (row_bytes * height)) if height == rows else 1
+    for image in range(0, n, count):
+        for row in range(0, rows, height):
+            yield slice(image, min(n, image + count)), slice(row, min(rows, row + height))

@@ -1,18 +1,22 @@
 """Max-pooling layer: every output entry is the largest entry of one window of x.
 
 Windows of pool_size x pool_size entries start every `stride` entries; what is left over at the far
-edges belongs to no window.
+edges belongs to no window. The maximum is taken in two steps, along the rows of each window and
+then over its rows, and the gradient goes back the same way.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage.util import view_as_windows
 
 from layers.arguments import images, positive, shaped, working_dtype
 
 Array = NDArray[Any]
+
+CACHE = 2**20
+"""Bytes of x that are worked on at a time, so that all steps find them in the processor's cache."""
 
 
 class nn_max_pooling_layer:
@@ -32,7 +36,10 @@ class nn_max_pooling_layer:
         float32 if x is; else float64. ValueError if x does not have rank 4 or is smaller than the
         pool, TypeError if it does not hold real numbers.
         """
-        y: Array = self._windows(self._checked(x)).max(axis=-1)
+        x = self._checked(x)
+        y = np.empty(self._output_shape(x), x.dtype)
+        for block in _blocks(x):
+            y[block] = self._largest(self._largest(x[block], axis=3), axis=2)
         return y
 
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> Array:
@@ -42,15 +49,45 @@ class nn_max_pooling_layer:
         the shape of y.
         """
         x = self._checked(x)
-        largest = self._windows(x).argmax(axis=-1)
-        dLdy = shaped("dLdy", dLdy, largest.shape, "like forward(x)")
-
-        image, channel, i, j = np.indices(largest.shape, sparse=True)
-        row = i * self.stride + largest // self.pool_size
-        column = j * self.stride + largest % self.pool_size
-        dLdx = np.zeros(x.shape, working_dtype(x, dLdy))
-        np.add.at(dLdx, (image, channel, row, column), dLdy)
+        dLdy = shaped("dLdy", dLdy, self._output_shape(x), "like forward(x)")
+        dLdy = dLdy.astype(working_dtype(x, dLdy), copy=False)
+        dLdx = np.zeros(x.shape, dLdy.dtype)
+        for block in _blocks(x):
+            rows = self._largest(x[block], axis=3)
+            y = self._largest(rows, axis=2)
+            of_rows = np.zeros(rows.shape, dLdy.dtype)
+            self._send_back(rows, y, dLdy[block], of_rows, axis=2)
+            self._send_back(x[block], rows, of_rows, dLdx[block], axis=3)
         return dLdx
+
+    def _largest(self, x: Array, axis: int) -> Array:
+        """Return the largest of every pool_size entries along the axis; NaN if one of them is."""
+        first, *others = self._places(x, axis)
+        largest = first.copy()
+        for other in others:
+            np.maximum(largest, other, out=largest)
+        return largest
+
+    def _send_back(self, x: Array, largest: Array, dLdy: Array, dLdx: Array, axis: int) -> None:
+        """Add dLdy to dLdx where the first of every pool_size entries of x equals the largest."""
+        nan = np.isnan(largest).any()  # which equals nothing
+        finite = np.isfinite(dLdy).all()  # infinity times 0 is not 0, but where nothing is infinite * is faster
+        left = np.ones(largest.shape, bool)
+        *places, last = zip(self._places(x, axis), self._places(dLdx, axis), strict=True)
+        for entries, target in places:
+            chosen = entries == largest
+            if nan:
+                chosen |= np.isnan(entries)
+            chosen &= left
+            left ^= chosen
+            target += chosen * dLdy if finite else np.where(chosen, dLdy, 0)
+        last[1][...] += left * dLdy if finite else np.where(left, dLdy, 0)
+
+    def _places(self, x: Array, axis: int) -> list[Array]:
+        """Return for each place in a window the entries of x that stand there, of all windows."""
+        count = (x.shape[axis] - self.pool_size) // self.stride + 1
+        steps = [slice(i, i + (count - 1) * self.stride + 1, self.stride) for i in range(self.pool_size)]
+        return [x[(slice(None),) * axis + (step,)] for step in steps]
 
     def _checked(self, x: ArrayLike) -> Array:
         x = images("x", x)
@@ -61,15 +98,14 @@ class nn_max_pooling_layer:
             )
         return x.astype(working_dtype(x), copy=False)
 
-    def _windows(self, x: Array) -> Array:
-        """x (n, c, w, h) -> windows (n, c, output width, output height, pool_size ** 2)."""
-        out_w, out_h = ((size - self.pool_size) // self.stride + 1 for size in x.shape[2:])
-        if x.size == 0:  # view_as_windows refuses an empty array
-            return np.empty((*x.shape[:2], out_w, out_h, self.pool_size**2), x.dtype)
-        windows: Array = view_as_windows(
-            x, (1, 1, self.pool_size, self.pool_size), (1, 1, self.stride, self.stride)
-        )
-        return windows.reshape(*x.shape[:2], out_w, out_h, -1)
+    def _output_shape(self, x: Array) -> tuple[int, ...]:
+        return *x.shape[:2], *((size - self.pool_size) // self.stride + 1 for size in x.shape[2:])
 
 
 nn_maxpool_layer = nn_max_pooling_layer  # the assignment's document names it so
+
+
+def _blocks(x: Array) -> Iterator[slice]:
+    """Yield slices of as many images as fit the cache."""
+    count = max(1, CACHE // max(1, x[:1].nbytes))
+    return (slice(i, i + count) for i in range(0, len(x), count))
