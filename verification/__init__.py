@@ -5,12 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verification.case import Case
-    from verification.checking import Report, check
+    from verification.checking import Report, check, check_at
     from verification.pytest_items import verify
     from verification.spec import BadArgument, LayerSpec
     from verification.specs import convolution, max_pooling
 
-__all__ = ["BadArgument", "Case", "LayerSpec", "Report", "check", "convolution", "max_pooling", "verify"]
+__all__ = [
+    "BadArgument",
+    "Case",
+    "LayerSpec",
+    "Report",
+    "check",
+    "check_at",
+    "convolution",
+    "max_pooling",
+    "verify",
+]
 
 _HOMES = {
     "BadArgument": "spec",
@@ -18,6 +28,7 @@ _HOMES = {
     "LayerSpec": "spec",
     "Report": "checking",
     "check": "checking",
+    "check_at": "checking",
     "convolution": "specs",
     "max_pooling": "specs",
     "verify": "pytest_items",

