@@ -1,0 +1,243 @@
+"""`python -m layers.benchmarks`: time and memory of the layers beside torch, SciPy, autograd and the textbook.
+
+All run in one process, in turn, on pinned threads; each figure is the median of the rounds, and a
+ratio compares medians of the same rounds. Writes layers.csv, layers.md and layers.png. A peer that
+is not installed (pip install "layerproof[peers]") is a gap in the table.
+"""
+
+import csv
+import importlib
+import platform
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from layers import nn_convolutional_layer, nn_max_pooling_layer
+from layers.benchmarks import textbook
+
+CONVOLUTIONS = [  # x (n, c, w, h), side of the filters, number of filters
+    ((8, 3, 32, 32), 3, 8),
+    ((16, 3, 32, 32), 5, 8),
+    ((128, 1, 28, 28), 5, 8),
+    ((32, 16, 28, 28), 3, 32),
+    ((8, 64, 56, 56), 3, 64),
+    ((16, 128, 14, 14), 3, 128),
+]
+POOLS = [(2, 2), (3, 2), (3, 1)]  # pool size, stride
+Calls = dict[str, Callable[[], Any]]
+Row = dict[str, Any]
+
+
+@click.command()
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of BLAS and torch.")
+@click.option(
+    "--rounds", type=click.IntRange(1), default=11, show_default=True, help="Rounds of each measurement."
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to."
+)
+def main(threads: int, rounds: int, out: Path) -> None:
+    """Measure the layers against their peers and write layers.csv, layers.md and layers.png."""
+    from threadpoolctl import threadpool_limits
+
+    torch = _peer("torch")
+    if torch:
+        torch.set_num_threads(threads)
+    with threadpool_limits(threads):
+        rows = [row for dtype in (np.float64, np.float32) for row in _all(dtype, rounds, torch)]
+        growth = [_growth(n, rounds) for n in (1, 4, 16, 64, 256, 1024, 4096)]
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "layers.csv").open("w", newline="") as file:
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    text = _markdown(rows, growth, threads, rounds, torch)
+    (out / "layers.md").write_text(text, encoding="utf-8")
+    _picture(rows, growth, out / "layers.png")
+    click.echo(text)
+
+
+def _all(dtype: Any, rounds: int, torch: Any) -> list[Row]:
+    random, rows = np.random.default_rng(0), []
+    for shape, k, filters in CONVOLUTIONS:
+        layer = nn_convolutional_layer(k, k, shape[2], shape[1], filters)
+        layer.set_weights(layer.W.astype(dtype), layer.b.astype(dtype))
+        x = random.standard_normal(shape).astype(dtype)
+        dLdy = random.standard_normal(layer.forward(x).shape).astype(dtype)
+        rows += _compare(
+            f"convolution {shape} {k}x{k}x{filters}", dtype, rounds,
+            _convolutions(layer, x, dLdy, torch), layer, x,
+        )  # fmt: skip
+    for shape in [shape for shape, *_ in CONVOLUTIONS]:
+        for pool, stride in POOLS:
+            pooling = nn_max_pooling_layer(stride, pool)
+            x = random.standard_normal(shape).astype(dtype)
+            dLdy = random.standard_normal(pooling.forward(x).shape).astype(dtype)
+            rows += _compare(
+                f"max-pooling {shape} {pool}x{pool} stride {stride}", dtype, rounds,
+                _poolings(pooling, x, dLdy, torch), pooling, x,
+            )  # fmt: skip
+    return rows
+
+
+def _convolutions(layer: nn_convolutional_layer, x: Any, dLdy: Any, torch: Any) -> dict[str, Calls]:
+    W, b = layer.get_weights()
+    forward: Calls = {"ours": lambda: layer.forward(x), "textbook": lambda: textbook.forward(x, W, b)}
+    both: Calls = {
+        "ours": lambda: (layer.forward(x), layer.backprop(x, dLdy)),
+        "textbook": lambda: (textbook.forward(x, W, b), textbook.backprop(x, W, dLdy)),
+    }
+    forward["scipy"] = lambda: _scipy(x, W)
+    if torch:
+        tensors = [torch.from_numpy(a.copy()).requires_grad_() for a in (x, W, b.ravel())]
+        upstream = torch.from_numpy(dLdy)
+        conv2d = torch.nn.functional.conv2d
+        forward["torch"] = lambda: _without_gradients(torch, lambda: conv2d(*tensors))
+        both["torch"] = lambda: torch.autograd.grad(conv2d(*tensors), tensors, upstream)
+    if autograd := _peer("autograd"):
+        convolve = importlib.import_module("autograd.scipy.signal").convolve
+
+        def convolved(W: Any) -> Any:
+            return convolve(x, W[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
+
+        forward["autograd"] = lambda: convolved(W)
+        both["autograd"] = lambda: autograd.make_vjp(convolved, W)[0](
+            dLdy
+        )  # of W alone: less work than the others
+    return {"forward": forward, "forward+backprop": both}
+
+
+def _poolings(layer: nn_max_pooling_layer, x: Any, dLdy: Any, torch: Any) -> dict[str, Calls]:
+    forward: Calls = {"ours": lambda: layer.forward(x)}
+    both: Calls = {"ours": lambda: (layer.forward(x), layer.backprop(x, dLdy))}
+    if torch:
+        tensor, upstream = torch.from_numpy(x.copy()).requires_grad_(), torch.from_numpy(dLdy)
+        pool = torch.nn.functional.max_pool2d
+        k, s = layer.pool_size, layer.stride
+        forward["torch"] = lambda: _without_gradients(torch, lambda: pool(tensor, k, s))
+        both["torch"] = lambda: torch.autograd.grad(pool(tensor, k, s), tensor, upstream)
+    return {"forward": forward, "forward+backprop": both}
+
+
+def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls], layer: Any, x: Any) -> list[Row]:
+    """Return a row for each kind of call: medians in ms, the quartile spread of ours, ratios to ours, memory."""
+    extra = _peak(lambda: layer.forward(x)) - layer.forward(x).nbytes
+    rows = []
+    for kind, functions in calls.items():
+        slow = {"textbook", "scipy", "autograd"}
+        times: dict[str, list[float]] = {name: [] for name in functions}
+        for turn in range(rounds):
+            for name, function in functions.items():
+                if name not in slow or turn < 3:
+                    start = time.perf_counter()
+                    function()
+                    times[name].append(1e3 * (time.perf_counter() - start))
+        medians = {name: float(np.median(values)) for name, values in times.items()}
+        low, high = np.percentile(times["ours"], [25, 75])
+        row: Row = {"layer": what, "dtype": np.dtype(dtype).name, "call": kind}
+        row |= {f"{name} ms": round(value, 3) for name, value in medians.items()}
+        row |= {
+            f"{name} / ours": round(value / medians["ours"], 2)
+            for name, value in medians.items()
+            if name != "ours"
+        }
+        rows.append({**row, "spread": f"{low:.3f}-{high:.3f}", "extra MB": round(extra / 1e6, 1)})
+    return rows
+
+
+def _growth(n: int, rounds: int) -> Row:
+    """Return the time for one image in a batch of n."""
+    layer, x = nn_convolutional_layer(3, 3, 28, 3, 8), np.random.default_rng(0).standard_normal((n, 3, 28, 28))
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        layer.forward(x)
+        times.append(1e6 * (time.perf_counter() - start) / n)
+    return {"batch": n, "us per image": round(float(np.median(times)), 1)}
+
+
+def _peak(call: Callable[[], Any]) -> int:
+    """Return the bytes that a call holds at its peak, its result included."""
+    tracemalloc.start()
+    call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def _scipy(x: Any, W: Any) -> list[Any]:
+    from scipy.signal import correlate
+
+    return [correlate(x, filter_[np.newaxis], mode="valid") for filter_ in W]
+
+
+def _without_gradients(torch: Any, call: Callable[[], Any]) -> Any:
+    with torch.no_grad():
+        return call()
+
+
+def _peer(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _markdown(rows: list[Row], growth: list[Row], threads: int, rounds: int, torch: Any) -> str:
+    peers = ["torch", "textbook", "scipy", "autograd"]
+    lines = [
+        f"Machine: {platform.machine()}, {threads} thread(s); Python {platform.python_version()}, NumPy"
+        f" {np.__version__}, torch {torch.__version__ if torch else 'not installed'}; medians of {rounds} rounds.",
+        "A ratio above 1 means that ours is faster. extra MB: what forward holds beside its input and output.",
+        "",
+        "| layer | dtype | call | ours ms (quartiles) | "
+        + " | ".join(f"{p} / ours" for p in peers)
+        + " | extra MB |",
+        "|---" * (5 + len(peers)) + "|",
+    ]
+    for row in rows:
+        ratios = " | ".join(str(row.get(f"{peer} / ours", "-")) for peer in peers)
+        cells = f"{row['ours ms']} ({row['spread']}) | {ratios} | {row['extra MB']}"
+        lines.append(f"| {row['layer']} | {row['dtype']} | {row['call']} | {cells} |")
+    for key, values in _ratios(rows).items():
+        lines.append(f"\n{' '.join(key)}: torch / ours geometric mean {np.exp(np.mean(np.log(values))):.2f},"
+                     f" least {min(values):.2f}")  # fmt: skip
+    lines += ["", "| batch | us per image |", "|---|---|"]
+    lines += [f"| {row['batch']} | {row['us per image']} |" for row in growth]
+    return "\n".join(lines) + "\n"
+
+
+def _ratios(rows: list[Row]) -> dict[tuple[str, ...], list[float]]:
+    found: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        if "torch / ours" in row:
+            key = row["layer"].split()[0], row["call"], row["dtype"]
+            found.setdefault(key, []).append(row["torch / ours"])
+    return found
+
+
+def _picture(rows: list[Row], growth: list[Row], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 1))
+    labels = [f"{row['layer']} {row['dtype']}" for row in rows if row["call"] == "forward+backprop"]
+    ratios = [row.get("torch / ours", 0) for row in rows if row["call"] == "forward+backprop"]
+    left.barh(labels, ratios, color=["tab:green" if ratio >= 1 else "tab:orange" for ratio in ratios])
+    left.axvline(1, color="black", linewidth=1)
+    left.set_xlabel("time of torch / time of ours, forward and backprop (to the right of 1: ours is faster)")
+    left.tick_params(axis="y", labelsize=6)
+    left.invert_yaxis()
+    right.plot([row["batch"] for row in growth], [row["us per image"] for row in growth], marker="o")
+    right.set(xscale="log", xlabel="batch", ylabel="µs per image, forward", ylim=(0, None))
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
