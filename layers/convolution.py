@@ -46,6 +46,8 @@ class nn_convolutional_layer:
             positive("filter_width", filter_width),
             positive("filter_height", filter_height),
         )
+        if not 0 <= std < np.inf:
+            raise ValueError(f"std should be a number of at least 0, but it is {std!r}")
         self.W: Array = np.random.normal(0, std / np.sqrt(np.prod(shape[1:]) / 2), shape)
         self.b: Array = np.full((1, num_filters, 1, 1), 0.01)
 

@@ -47,16 +47,17 @@ def main(
             random = SystemRandom() if seed is None else Random(seed)
             labels = dataset.y_train if split == "train" else dataset.y_test
             chosen = random.sample(range(len(labels)), min(count or 3, len(labels)))
-        for at, title in zip(chosen, titles(dataset, chosen, split), strict=True):
-            click.echo(f"{split} image {at}: {title}")
+        named = zip(chosen, titles(dataset, chosen, split), strict=True)
+        lines = [f"{split} image {at}: {title}" for at, title in named]
         if output is None and _has_screen():
+            click.echo("\n".join(lines))
             _show(dataset, chosen, split)
             return
         if output is None:
             name = "-".join(map(str, chosen[:10])) + ("-and-more" if len(chosen) > 10 else "")
             output = Path(f"mnist-{split}-{name}.png")
         _save(figure(dataset, chosen, split), output)
-        click.echo(output.resolve())
+        click.echo("\n".join([*lines, str(output.resolve())]))
     except (DatasetError, IndexError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -80,17 +81,22 @@ def _show(dataset: object, chosen: list[int], split: str) -> None:
 
 def _save(drawn: object, output: Path) -> None:
     """Write the picture whole or not at all."""
-    partial = output.with_name(f".{output.name}.{os.getpid()}.part")
+    target = output.resolve()  # a link stays one
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     kind = output.suffix.lstrip(".").lower() or "png"
     try:
+        if target.exists() and not target.is_file():  # a pipe or a device
+            drawn.savefig(target, format=kind, dpi=150)  # type: ignore[attr-defined]
+            return
         drawn.savefig(partial, format=kind, dpi=150)  # type: ignore[attr-defined]
-        partial.replace(output)
+        partial.replace(target)
     except OSError as error:
         raise click.ClickException(f"{output}: cannot be written: {error.strerror or error}") from None
     except ValueError as error:
         raise click.ClickException(f"{output}: {error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.is_file():
+            partial.unlink()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,8 @@ def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:
 
 
 def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:
-    """Return float64 numbers of 48 bits, uniform in size and sign on -2 ... 2, none below 1/2 in size."""
+    """Return float64 numbers that need all their bits, of either sign, from 2^-7 to 2 in size."""
     raw = np.frombuffer(Random(f"{name}{seed} real").randbytes(8 * int(np.prod(shape))), "<i8")
-    size = 0.5 + (np.abs(raw >> 8) % 2**48) * (1.5 / 2**48)
+    mantissa = 1 + (abs(raw >> 8) % 2**48 + 0.5) * 2.0**-48
+    size = mantissa * 2.0 ** -(raw & 7)
     return np.asarray(np.where(raw < 0, -size, size).reshape(shape))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from importlib import import_module
@@ -76,7 +77,7 @@ def check(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None,
     from verification.checking import check_at
     from verification.printing import print_reports
 
-    if json_file:
+    if json_file and (not json_file.exists() or json_file.is_file()):
         _write_json(json_file, {"schema": 1, "verdict": "error", "layers": []})  # say so now if that is impossible
     start = time.perf_counter()
     specs = _specs(LAYERS)
@@ -112,7 +113,13 @@ def accuracy(seed: int) -> None:
     from verification.accuracy import text
 
     module = _module(LAYERS)
-    results = run(_find(module, CONVOLUTION), _find(module, MAX_POOLING), seed)
+    try:
+        results = run(_find(module, CONVOLUTION), _find(module, MAX_POOLING), seed)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise click.ClickException(
+            f"the accuracy test cannot run on {module.__name__}: {type(error).__name__}: {error};"
+            " `layerproof check` says more"
+        ) from error
     click.echo(text(results))
     sys.exit(0 if all(result.points == 4 for result in results) else 1)
 
@@ -120,7 +127,16 @@ def accuracy(seed: int) -> None:
 def main() -> None:
     """Run the command; every error is one line on standard error and exit status 2."""
     try:
-        cli(standalone_mode=False)
+        try:
+            cli(standalone_mode=False)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough; 141 is what the shell calls that
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except OSError as error:
+        print(f"Error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        os._exit(2)  # not sys.exit, which would try to write the rest
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -164,12 +180,20 @@ def _case(spec: "LayerSpec", shape: tuple[int, ...], seed: int) -> "Case":
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the file whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write the file whole or not at all; what is no regular file (a pipe, a device) is written to as it is."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    target = path.resolve()  # a link stays one
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        partial.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        partial.replace(path)
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        partial.write_text(text, encoding="utf-8")
+        if target.exists():
+            shutil.copymode(target, partial)
+        partial.replace(target)
     except OSError as error:
         raise click.ClickException(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.is_file():
+            partial.unlink()

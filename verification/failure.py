@@ -36,7 +36,7 @@ class Entry:
 
 
 class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat it as a failed assertion
-    """A property does not hold. `wrong` of `total` entries are wrong; `entries` are the first of them."""
+    """A property does not hold. `wrong` of `total` entries are wrong (0: not counted); `entries` are the first."""
 
     def __init__(self, sentence: str, entries: Sequence[Entry] = (), wrong: int = 0, total: int = 0) -> None:
         self.sentence, self.entries, self.wrong, self.total = sentence, tuple(entries), wrong, total
@@ -46,7 +46,7 @@ class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat
         """Return the sentence, then a line for each entry shown."""
         lines = [self.sentence, *(f"  {entry}" for entry in self.entries)]
         if self.entries:
-            lines[-1] += f" ({self.wrong} of {self.total} entries)"
+            lines[-1] += f" ({self.wrong or 'at least 1'} of {self.total} entries)"
         return "\n".join(lines)
 
 

@@ -1,5 +1,6 @@
 """Prints reports for people: a table, then what failed. Plain text where the output is not a terminal."""
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -12,8 +13,14 @@ STYLES = {"passed": "green", "failed": "bold red", "note": "yellow"}
 
 
 def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
-    """Print the table of all layers and properties, notes, failures and the verdict."""
+    """Print the table of all layers and properties, notes, failures and the verdict, in one piece."""
     console = console or Console(highlight=False)
+    with console.capture() as captured:
+        _print(reports, seconds, console)
+    sys.stdout.write(captured.get())
+
+
+def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:
     if not console.is_terminal:
         console.width = 1000  # lines of a file or a pipe are not folded
     console.print(table(reports, plain=not console.is_terminal))

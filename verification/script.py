@@ -53,6 +53,8 @@ def _layout(array: Array) -> list[str]:
             lines.append("{} = np.asfortranarray({})")
         elif array.strides[-1] < 0:
             lines.append("{} = {}[..., ::-1].copy()[..., ::-1]  # the same values, negative strides")
+        elif array.strides[-1] == array.itemsize:
+            lines.append("{} = np.repeat({}, 2, axis=0)[::2]  # the same values, not contiguous")
         else:
             lines.append("{} = np.repeat({}, 2, axis=-1)[..., ::2]  # the same values, not contiguous")
     if not array.flags.writeable:
@@ -143,11 +145,14 @@ class Script:
         """Return the script up to the last result of these names, which it prints, and a closing comment."""
         last = [next((v for v in reversed(self.results) if v.rstrip("0123456789") == name), "") for name in arrays]
         shown = sorted({variable for variable in last if variable}, key=list(self.results).index)
-        lines = self.lines[: self.results[shown[-1]]] if shown else self.lines
-        lines = [
-            *lines,
-            *(f"print({variable})" for variable in shown),
-            *(f"# {line}" for line in closing.splitlines()),
-        ]
+        lines = self.lines[: self.results[shown[-1]] if shown else None]
+        lines += [f"print({variable})" for variable in shown]
+        if not shown and arrays:  # an argument that was changed
+            lines += [f"print({arrays[0]})"]
+        elif not shown and self.results:
+            end = max(self.results.values())
+            made = [f"{variable}.shape" for variable, line in self.results.items() if line == end]
+            lines += [f"print({', '.join(made)})"]
+        lines += [f"# {line}" for line in closing.splitlines()]
         imports = ["import random", ""] * any("random.Random(" in line for line in lines) + ["import numpy as np"]
         return "\n".join([*imports, importing(self.make), "", *lines]) + "\n"

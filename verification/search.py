@@ -6,6 +6,7 @@ or else 1 or -1, becomes so. Nothing here depends on the clock, so a seed gives 
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -188,10 +189,12 @@ def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[Property
             collected.check(Trial(spec, case))
         except PropertyFailed:
             continue
+        with suppress(PropertyFailed):
+            collected.check(Trial(spec, case, script))
         return UNSTEADY, script.text([], UNSTEADY.sentence)
     try:
         collected.check(Trial(spec, case, script))
     except PropertyFailed as failure:
-        arrays = [entry.array.split(".")[0].strip("<>").split(",")[0] for entry in failure.entries]
+        arrays = [entry.array.split(".")[0] for entry in failure.entries]
         return failure, script.text(arrays, failure.message())
     return UNSTEADY, script.text([], UNSTEADY.sentence)

@@ -19,8 +19,8 @@ Property = Callable[["Trial"], None]
 class BadArgument:
     """A call that a layer should refuse with a ValueError or TypeError.
 
-    `call(layer, case)` makes it; `argument` names what is wrong with it ("x", "dLdy") and the error's
-    message should say so, or give the shape that is wrong.
+    `call(layer, case)` makes it, by `layer.call("forward", x)`; `argument` names what is wrong with it
+    ("x", "dLdy"), and the error's message should say so, or give the shape that is wrong.
     """
 
     description: str

@@ -1,6 +1,7 @@
 """The assignment's convolution: cross-correlation, no padding, stride 1, W (f, c, kw, kh), b (1, f, 1, 1)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,21 @@ def case(
     extra_width: int, extra_height: int, seed: int,
 ) -> Case:  # fmt: skip
     """Return the case of this size with whole numbers drawn from the seed."""
-    x = (images, channels, filter_width + extra_width, filter_height + extra_height)
-    W = (filters, channels, filter_width, filter_height)
+    x = whole("x", seed, (images, channels, filter_width + extra_width, filter_height + extra_height))
+    W = whole("W", seed, (filters, channels, filter_width, filter_height))
+    # Now and then something out of the ordinary: large numbers, an image or a filter of zeros.
+    if seed % 8 == 5:
+        x = x * 2.0**12
+    elif seed % 8 == 6:
+        x = x * (np.arange(images) > 0)[:, None, None, None]
+    elif seed % 8 == 7:
+        W = W * (np.arange(filters) > 0)[:, None, None, None]
     return Case(
-        arrays={"x": whole("x", seed, x), "W": whole("W", seed, W), "b": whole("b", seed, (1, filters, 1, 1))},
+        arrays={"x": x, "W": W, "b": whole("b", seed, (1, filters, 1, 1))},
         settings={
             "filter_width": filter_width,
             "filter_height": filter_height,
-            "input_size": x[2],
+            "input_size": x.shape[2],
             "in_ch_size": channels,
             "num_filters": filters,
         },
@@ -80,7 +88,9 @@ def is_equivariant_to_shifts(trial: Trial) -> None:
         rest = edges[edge][1]
         because = f" for x without its {edge}: it should be forward(x) without that"
         all_of_y = trial.expect_shape("forward(x)", layer.forward(x), y.shape)
-        trial.compare("forward(x)", layer.forward(x[rest]), all_of_y[rest], because)
+        settings = {**trial.case.settings, "input_size": x[rest].shape[2]}
+        smaller = Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer()
+        trial.compare("forward(x)", smaller.forward(x[rest]), all_of_y[rest], because)
 
 
 def permutes_with_its_channels_and_filters(trial: Trial) -> None:
@@ -96,24 +106,25 @@ def _grown(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
 
 
 BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.forward(case.arrays["x"][0])),
+    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
     BadArgument(
-        "forward, x with a channel too many", "x", lambda layer, case: layer.forward(_grown(case.arrays["x"], 1))
+        "forward, x with a channel too many", "x",
+        lambda layer, case: layer.call("forward", _grown(case.arrays["x"], 1)),
     ),
     BadArgument(
         "forward, x narrower than the filter", "x",
-        lambda layer, case: layer.forward(case.arrays["x"][:, :, : case.settings["filter_width"] - 1]),
+        lambda layer, case: layer.call("forward", case.arrays["x"][:, :, : case.settings["filter_width"] - 1]),
     ),
     BadArgument(
         "forward, x lower than the filter", "x",
-        lambda layer, case: layer.forward(case.arrays["x"][..., : case.settings["filter_height"] - 1]),
+        lambda layer, case: layer.call("forward", case.arrays["x"][..., : case.settings["filter_height"] - 1]),
     ),
     BadArgument(
         "backprop, dLdy of the shape of a larger y", "dLdy",
-        lambda layer, case: layer.backprop(case.arrays["x"], _grown(correlation(**case.arrays), 2)),
+        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(correlation(**case.arrays), 2)),
     ),
     BadArgument(
         "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.backprop(case.arrays["x"], _grown(correlation(**case.arrays), 0)),
+        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(correlation(**case.arrays), 0)),
     ),
 )  # fmt: skip

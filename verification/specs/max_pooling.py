@@ -96,19 +96,17 @@ def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
 
 
 BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.forward(case.arrays["x"][0])),
+    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
     BadArgument(
         "forward, x narrower than the pool", "x",
-        lambda layer, case: layer.forward(case.arrays["x"][:, :, : case.settings["pool_size"] - 1]),
+        lambda layer, case: layer.call("forward", case.arrays["x"][:, :, : case.settings["pool_size"] - 1]),
     ),
     BadArgument(
         "forward, x lower than the pool", "x",
-        lambda layer, case: layer.forward(case.arrays["x"][..., : case.settings["pool_size"] - 1]),
+        lambda layer, case: layer.call("forward", case.arrays["x"][..., : case.settings["pool_size"] - 1]),
     ),
     BadArgument(
-        "backprop, dLdy of the shape of x with a row more", "dLdy",
-        lambda layer, case: layer.backprop(
-            case.arrays["x"], np.zeros((*case.arrays["x"].shape[:2], *(s + 1 for s in case.arrays["x"].shape[2:])))
-        ),
+        "backprop, dLdy larger than x", "dLdy",
+        lambda layer, case: layer.call("backprop", case.arrays["x"], np.pad(case.arrays["x"], 1)),
     ),
 )  # fmt: skip
