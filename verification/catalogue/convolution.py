@@ -180,7 +180,18 @@ class Taps(Einsum):
         return y
 
 
-CONVOLUTION_VARIANTS = (Einsum, Loops, Im2col, SciPy, FFT, Taps)
+class TrueToItsSize(Einsum):
+    """A correct layer: it takes images of the width it was made for, and no others."""
+
+    def output_shape(self, x: Array) -> tuple[int, ...]:
+        """Refuse other widths."""
+        shape = super().output_shape(x)
+        if x.shape[2] != self.input_size:
+            raise ValueError(f"x should be input_size={self.input_size} wide, but its shape is {x.shape}")
+        return shape
+
+
+CONVOLUTION_VARIANTS = (Einsum, Loops, Im2col, SciPy, FFT, Taps, TrueToItsSize)
 
 
 def _flip(a: Array) -> Array:
@@ -245,6 +256,34 @@ def _first_row_lost(self: Any, x: Array) -> Array:
 
 def _float32_y(self: Any, x: Array) -> Array:
     return np.asarray(Einsum.forward(self, x.astype(np.float32)), np.float64)
+
+
+def _frozen(self: Any, x: Array) -> Array:
+    answers = self.__dict__.setdefault("answers", {})
+    if x.shape not in answers:
+        answers[x.shape] = Einsum.forward(self, x)
+    return np.array(answers[x.shape])
+
+
+def _same_x(self: Any, x: Array) -> Array:
+    if x is not getattr(self, "last", None):
+        self.last, self.answer = x, Einsum.forward(self, x)
+    return np.array(self.answer)
+
+
+def _first_weights(self: Any, x: Array) -> Array:
+    W = self.__dict__.setdefault("weights", self.W.copy())
+    return np.asarray(self.correlate(x, W) + self.b)
+
+
+def _remembers_size(self: Any, x: Array) -> Array:
+    self.images = len(x)
+    return Einsum.forward(self, x)
+
+
+def _of_remembered_size(self: Any, x: Array, dLdy: Array) -> tuple[Array, Array, Array]:
+    dLdx, dLdW, dLdb = Einsum.backprop(self, x, dLdy)
+    return dLdx, dLdW, dLdb * self.__dict__.get("images", len(x)) / max(1, len(x))
 
 
 def _row(name: str, family: str, caught_by: str, description: str, base: type = Einsum, **methods: Any) -> Bug:
@@ -323,6 +362,21 @@ CONVOLUTION_BUGS = (
          backprop=_scaled_upstream),
     _row("remembers_x", "keeps-state", "history_is_irrelevant", "backprop uses the x of the last forward",
          forward=_keep_x, backprop=lambda self, x, u: Einsum.backprop(self, self.__dict__.get("kept", x), u)),
+    _row("first_answer_for_ever", "keeps-state", "history_is_irrelevant", "y is remembered by the shape of x",
+         forward=_frozen),
+    _row("same_x", "keeps-state", "history_is_irrelevant", "y is remembered as long as x is the same object",
+         forward=_same_x),
+    _row("first_weights", "keeps-state", "history_is_irrelevant", "W is copied at the first call",
+         forward=_first_weights),
+    _row("remembers_batch_size", "keeps-state", "history_is_irrelevant", "dLdb counts the images of the last forward",
+         forward=_remembers_size, backprop=_of_remembered_size),
+    _row("no_bias_for_zero_filters", "bias-missing", FORWARD, "a filter of zeros gets no bias",
+         forward=lambda self, x: self.correlate(x, self.W)
+         + self.b * self.W.any(axis=(1, 2, 3)).reshape(self.b.shape)),
+    _row("x_clipped", "wrong-formula", FORWARD, "x is clipped to -1000 ... 1000",
+         forward=lambda self, x: Einsum.forward(self, np.clip(x, -1000, 1000))),
+    _row("small_x_dropped", "wrong-formula", "rounding_stays_within_the_bound", "entries of x below 1/4 count as 0",
+         forward=lambda self, x: Einsum.forward(self, np.where(abs(x) < 0.25, 0, x))),
     _row("random_output", "non-deterministic", "history_is_irrelevant", "y is sometimes 1 larger", forward=_noisy),
     _row("centred_by_batch", "batch-coupled", "batch_items_are_independent", "x is centred over the batch first",
          forward=lambda self, x: Einsum.forward(self, x - np.floor(x.mean(axis=0)) if len(x) > 1 else x)),

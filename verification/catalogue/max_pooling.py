@@ -188,6 +188,16 @@ def _from_kept(self: Any, x: Array, dLdy: Array) -> Array:
     return FirstLargest.backprop(self, kept if kept.shape == x.shape else x, dLdy)
 
 
+def _near_ties(self: Any, window: Array) -> Array:
+    near = np.isclose(window, window.max(axis=(2, 3), keepdims=True))
+    return np.asarray(near / near.sum(axis=(2, 3), keepdims=True))
+
+
+def _soft(self: Any, window: Array) -> Array:
+    weights = np.exp(40 * (window - window.max(axis=(2, 3), keepdims=True)))
+    return np.asarray(weights / weights.sum(axis=(2, 3), keepdims=True))
+
+
 def _integer_gradient(self: Any, x: Array, dLdy: Array) -> Array:
     return FirstLargest.backprop(self, x, dLdy).astype(x.dtype)
 
@@ -235,6 +245,13 @@ MAX_POOLING_BUGS = (
     _row("all_to_every_tie", "full-gradient-to-ties", SUBGRADIENT, "every tied entry takes all of dLdy",
          share=lambda self, window: 1.0 * (window == window.max(axis=(2, 3), keepdims=True))),
     _row("none_to_ties", "no-gradient-to-ties", SUBGRADIENT, "tied entries take nothing", share=_unique_only),
+    _row("near_ties", "full-gradient-to-ties", DIFFERENCES, "entries that are nearly equal share the gradient",
+         share=_near_ties),
+    _row("soft_maximum", "wrong-operation", DIFFERENCES, "the gradient is split by softmax(40 x)", share=_soft),
+    _row("cut_to_integers", "integer-truncation", DIFFERENCES, "backprop looks for the maximum of int(x)",
+         backprop=lambda self, x, u: FirstLargest.backprop(self, np.trunc(x), u)),
+    _row("float32_maximum", "float32-inside", DIFFERENCES, "backprop looks for the maximum in float32",
+         backprop=lambda self, x, u: FirstLargest.backprop(self, x.astype(np.float32), u)),
     _row("window_transposed", "axes-swapped", DIFFERENCES, "dLdy goes to the place mirrored at the diagonal",
          share=lambda self, window: FirstLargest.share(self, window).swapaxes(2, 3)),
     _row("upstream_ignored", "upstream-ignored", DIFFERENCES, "dLdx is the mask of the largest entries",
