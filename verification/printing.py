@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,18 +49,22 @@ def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:
 
 
 def table(reports: Sequence[Report], plain: bool) -> Table:
-    """Return the table layers x properties with examples, time and verdict."""
-    result = Table(box=None, pad_edge=False) if plain else Table()
-    for header in ("layer", "property", "kind"):
-        result.add_column(header, no_wrap=header != "property")
+    """Return the table layers x properties with examples, time and verdict; plain has a layer in every line."""
+    result = Table(box=None, pad_edge=False) if plain else Table(box=SIMPLE)
+    for header in ("layer", "property", "kind") if plain else ("property",):
+        result.add_column(header, no_wrap=plain, ratio=None if plain else 1)
     result.add_column("examples", justify="right")
     result.add_column("seconds", justify="right")
     result.add_column("verdict")
     for report in reports:
+        if not plain:
+            result.add_row(f"[bold]{escape(report.name)}[/]", "", "", "")
         for item in report.properties:
+            name = sentence(item)
+            kind = " [dim](hardening)[/]" if item.kind == "hardening" else ""
+            first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
-            row = (report.name, sentence(item), item.kind, str(item.examples), f"{item.seconds:.2f}")
-            result.add_row(*map(escape, row), verdict)
+            result.add_row(*first, str(item.examples), f"{item.seconds:.2f}", verdict)
         result.add_section()
     return result
 
