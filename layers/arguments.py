@@ -58,6 +58,4 @@ def positive(name: str, value: int) -> int:
 
 def working_dtype(*arrays: Array) -> np.dtype[Any]:
     """Return float32 if all arrays are float32 (or float16), else float64; integers count as float64."""
-    return np.result_type(
-        np.float32, *(array.dtype if array.dtype.kind == "f" else np.float64 for array in arrays)
-    )
+    return np.result_type(np.float32, *(array.dtype if array.dtype.kind == "f" else np.float64 for array in arrays))

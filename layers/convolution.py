@@ -22,32 +22,20 @@ CACHE = 2**21
 class nn_convolutional_layer:
     """y[n, f] = b[f] + sum over channels c of x[n, c] cross-correlated with W[f, c].
 
-    W has shape (num_filters, in_ch_size, filter_width, filter_height), drawn from a normal
-    distribution with deviation std / sqrt(in_ch_size * filter_width * filter_height / 2);
-    b has shape (1, num_filters, 1, 1) and starts at 0.01.
-
-    input_size is part of the assignment's interface; the layer takes the size of its images from x,
-    which need not be square. ValueError or TypeError for sizes that are not positive whole numbers.
+    W (num_filters, in_ch_size, filter_width, filter_height) is drawn from a normal distribution with deviation
+    std / sqrt(in_ch_size * filter_width * filter_height / 2); b (1, num_filters, 1, 1) starts at 0.01. Images need
+    not be square: input_size is part of the assignment's interface, but sizes are those of x.
+    ValueError or TypeError for sizes that are not positive whole numbers.
     """
 
     def __init__(
-        self,
-        filter_width: int,
-        filter_height: int,
-        input_size: int,
-        in_ch_size: int,
-        num_filters: int,
-        std: float = 1e0,
+        self, filter_width: int, filter_height: int, input_size: int, in_ch_size: int, num_filters: int, std: float = 1
     ) -> None:
         positive("input_size", input_size)
-        shape = (
-            positive("num_filters", num_filters),
-            positive("in_ch_size", in_ch_size),
-            positive("filter_width", filter_width),
-            positive("filter_height", filter_height),
-        )
         if not 0 <= std < np.inf:
             raise ValueError(f"std should be a number of at least 0, but it is {std!r}")
+        area = positive("filter_width", filter_width), positive("filter_height", filter_height)
+        shape = positive("num_filters", num_filters), positive("in_ch_size", in_ch_size), *area
         self.W: Array = np.random.normal(0, std / np.sqrt(np.prod(shape[1:]) / 2), shape)
         self.b: Array = np.full((1, num_filters, 1, 1), 0.01)
 
@@ -64,18 +52,14 @@ class nn_convolutional_layer:
     def update_weights(self, dW: ArrayLike, db: ArrayLike) -> None:
         """Add dW to W and db to b: arrays of their shapes, or single numbers."""
         dW, db = real_array("dW", dW), real_array("db", db)
-        if dW.ndim:
-            shaped("dW", dW, self.W.shape, "like W")
-        if db.ndim:
-            shaped("db", db, self.b.shape, "like b")
-        self.W = (self.W + dW).astype(self.W.dtype)
-        self.b = (self.b + db).astype(self.b.dtype)
+        dW, db = np.broadcast_to(dW, dW.shape or self.W.shape), np.broadcast_to(db, db.shape or self.b.shape)
+        self.W = (self.W + shaped("dW", dW, self.W.shape, "like W")).astype(self.W.dtype)
+        self.b = (self.b + shaped("db", db, self.b.shape, "like b")).astype(self.b.dtype)
 
     def forward(self, x: ArrayLike) -> Array:
-        """x (n, c, w, h) -> y (n, f, w - filter_width + 1, h - filter_height + 1).
+        """x (n, c, w, h) -> y (n, f, w - filter_width + 1, h - filter_height + 1); float32 if x, W and b are.
 
-        float32 if x, W and b are; else float64. ValueError if x does not have in_ch_size channels
-        or is smaller than the filter, TypeError if it does not hold real numbers.
+        ValueError if x has not in_ch_size channels or is smaller than the filter, TypeError if it is not real.
         """
         x = self._checked(x)
         n, f, w, h = self._output_shape(x)
@@ -89,8 +73,8 @@ class nn_convolutional_layer:
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> tuple[Array, Array, Array]:
         """x (n, c, w, h), dLdy like y -> (dLdx like x, dLdW like W, dLdb like b).
 
-        dLdW: the windows of x, weighted by dLdy. dLdb: the sum of dLdy. dLdx: every window of x
-        receives the filters, weighted by its dLdy. ValueError if dLdy does not have the shape of y.
+        dLdW: the windows of x, weighted by dLdy. dLdb: the sum of dLdy. dLdx: every window receives the filters,
+        weighted by its dLdy. ValueError if dLdy does not have the shape of y.
         """
         x = self._checked(x)
         n, f, w, h = self._output_shape(x)
@@ -114,13 +98,12 @@ class nn_convolutional_layer:
         filters = self.W.transpose(1, 2, 0, 3).reshape(c * filter_width, -1).astype(dLdy.dtype)
         dLdx = np.zeros(shape, dLdy.dtype)
         moved: Array = np.empty(0)
-        weighted: Array = np.empty(0)
         for block, rows in _blocks(n, w, f * filter_height * shape[3] * dLdy.itemsize):
             part = dLdy[block, :, rows]
             count, height = len(part), part.shape[2]
             if moved.shape[::3] != (count, height):  # the last block may be smaller
                 moved = np.zeros((count, f, filter_height, height, shape[3]), dLdy.dtype)
-                weighted = np.empty((count, c, filter_width, height, shape[3]), dLdy.dtype)
+                weighted: Array = np.empty((count, c, filter_width, height, shape[3]), dLdy.dtype)
             for j in range(filter_height):
                 moved[:, :, j, :, j : j + h] = part
             flat = height * shape[3]
@@ -134,10 +117,8 @@ class nn_convolutional_layer:
         if x.shape[1] != self.W.shape[1]:
             raise ValueError(f"x should have {self.W.shape[1]} channels (in_ch_size), but its shape is {x.shape}")
         if x.shape[2] < self.W.shape[2] or x.shape[3] < self.W.shape[3]:
-            raise ValueError(
-                f"x should be at least as large as the filter, {self.W.shape[2]} x {self.W.shape[3]},"
-                f" but its shape is {x.shape}"
-            )
+            size = f"{self.W.shape[2]} x {self.W.shape[3]}"
+            raise ValueError(f"x should be at least as large as the filter, {size}, but its shape is {x.shape}")
         return x
 
     def _output_shape(self, x: Array) -> tuple[int, int, int, int]:
@@ -148,8 +129,8 @@ class nn_convolutional_layer:
 def _windows(x: Array, filters: tuple[int, ...], dtype: Any) -> Iterator[tuple[tuple[slice, ...], Array]]:
     """Yield (where, columns): columns (images, c * filter area + 1, windows), where in y (n, f, w * h).
 
-    Each column is one window of x and a 1, which stands for the bias. What view_as_windows slides
-    over x is a window of the size of y: one position for each entry of the filter.
+    Each column is one window of x and a 1, which stands for the bias. What view_as_windows slides over x is a window
+    of the size of y: it has one position for each entry of the filter.
     """
     n, c, w, h = len(x), filters[1], x.shape[2] - filters[2] + 1, x.shape[3] - filters[3] + 1
     if x.size == 0:  # view_as_windows refuses an empty array, and there is nothing to yield

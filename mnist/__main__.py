@@ -11,9 +11,7 @@ from mnist.labeler import SPLITS, figure, titles
 
 
 @click.command()
-@click.option(
-    "--index", "indices", type=int, multiple=True, help="Show this image; more may follow: --index 0 1 2."
-)
+@click.option("--index", "indices", type=int, multiple=True, help="Show this image; more may follow: --index 0 1 2.")
 @click.argument("more", type=int, nargs=-1)
 @click.option("--count", type=click.IntRange(1, 100), help="How many random images to show (3).")
 @click.option("--seed", type=int, help="Choose the same random images again.")
@@ -35,9 +33,7 @@ def main(
     otherwise as a PNG in the current folder, whose path is printed.
     """
     if more and not indices:
-        raise click.UsageError(
-            f"got {more[0]}, but no option takes it; to show image {more[0]}: --index {more[0]}"
-        )
+        raise click.UsageError(f"got {more[0]}, but no option takes it; to show image {more[0]}: --index {more[0]}")
     chosen = [*indices, *more]
     if chosen and (count is not None or seed is not None):
         raise click.UsageError("--index says which images to show; leave out --count and --seed")

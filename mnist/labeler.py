@@ -58,8 +58,6 @@ def _chosen(dataset: "Dataset", indices: Sequence[int], split: str) -> tuple[NDA
         except TypeError:
             raise TypeError(f"an index should be a whole number, but it is {index!r}") from None
         if not within:
-            raise IndexError(
-                f"index should be from 0 to {len(labels) - 1} in the {split} split, but it is {index}"
-            )
+            raise IndexError(f"index should be from 0 to {len(labels) - 1} in the {split} split, but it is {index}")
     chosen = [whole(index) for index in indices]
     return images[chosen], labels[chosen]

@@ -42,9 +42,7 @@ class Accuracy:
         return 4 if self.percent > 90 else 2 if self.percent >= 50 else 1
 
 
-def accuracy(
-    convolution: Callable[..., Any], max_pooling: Callable[..., Any], seed: int = 0
-) -> tuple[Accuracy, ...]:
+def accuracy(convolution: Callable[..., Any], max_pooling: Callable[..., Any], seed: int = 0) -> tuple[Accuracy, ...]:
     """Run the accuracy test on classes (or functions) that make the two layers; repeatable by its seed.
 
     Seeds numpy.random for the constructor's draws too, and restores its state afterwards.
@@ -57,8 +55,7 @@ def accuracy(
     finally:
         np.random.set_state(state)
     return tuple(
-        Accuracy(test, *zip(*pairs, strict=True))
-        for test, pairs in zip(TESTS, zip(*rounds, strict=True), strict=True)
+        Accuracy(test, *zip(*pairs, strict=True)) for test, pairs in zip(TESTS, zip(*rounds, strict=True), strict=True)
     )
 
 

@@ -46,9 +46,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
-    "--examples", type=click.IntRange(1), default=100, show_default=True, help="Cases for each property."
-)
+@click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="Cases for each property.")
 @click.option(
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Other cases; the same for the same seed."
 )
@@ -104,9 +102,7 @@ def check(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None,
 
 
 @cli.command()
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other random numbers."
-)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other random numbers.")
 def accuracy(seed: int) -> None:
     """Run the assignment's own accuracy test on the layers of this package, and count the points."""
     from verification.accuracy import accuracy as run

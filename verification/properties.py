@@ -188,9 +188,7 @@ def results_share_no_memory(trial: Trial) -> None:
     layer.forward(_another(trial, x))
     layer.backprop(_another(trial, x), _another(trial, dLdy))
     for name, result in results.items():
-        trial.compare(
-            name, result, before[name], " after the next call: the layer returned a buffer it uses again"
-        )
+        trial.compare(name, result, before[name], " after the next call: the layer returned a buffer it uses again")
 
 
 def float32_in_stays_within_its_bound(trial: Trial) -> None:
@@ -287,9 +285,7 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     realistic: dict[Property, SearchStrategy[Case]] = {}
     if spec.realistic:
         realistic[is_exact_at_a_realistic_size] = just(spec.realistic)
-    return tuple(
-        Collected(check, kind, realistic.get(check, spec.cases)) for check, kind, applies in table if applies
-    )
+    return tuple(Collected(check, kind, realistic.get(check, spec.cases)) for check, kind, applies in table if applies)
 
 
 # What several of them need
@@ -334,8 +330,7 @@ def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFai
 def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
     given = {
-        name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
-        for name, array in trial.arguments.items()
+        name: trial.real(f"{name} of all bits", array.shape).astype(dtype) for name, array in trial.arguments.items()
     }
     exact = {name: array.astype(float) for name, array in given.items()}
     layer, magnitude = trial.layer(given), trial.magnitude(**exact)

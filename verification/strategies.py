@@ -126,9 +126,7 @@ def cases(settings: Mapping[str, st.SearchStrategy[Any]] | None = None, **arrays
     )
 
 
-def _arrays(
-    shape: Shape | st.SearchStrategy[Shape], values: Callable[[int, Shape], Array]
-) -> st.SearchStrategy[Array]:
+def _arrays(shape: Shape | st.SearchStrategy[Shape], values: Callable[[int, Shape], Array]) -> st.SearchStrategy[Array]:
     if isinstance(shape, st.SearchStrategy):
         return st.builds(lambda drawn, sides: values(drawn["seed"], sides), numbers(seed=SEEDS), shape)
     return numbers(seed=SEEDS).map(lambda drawn: values(drawn["seed"], shape))

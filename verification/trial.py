@@ -135,18 +135,14 @@ class Trial:
 
     # Verdicts
 
-    def compare(
-        self, name: str, actual: Array, expected: Array, because: str = "", label: str | None = None
-    ) -> None:
+    def compare(self, name: str, actual: Array, expected: Array, because: str = "", label: str | None = None) -> None:
         """Raise unless actual equals expected, exactly or as far as the spec says.
 
         The failure reads "{name} is wrong{because}" and lists wrong entries as label[index], where
         the label is y for "forward(x)", and the name for others.
         """
         if actual.shape != expected.shape:
-            raise PropertyFailed(
-                f"{name} has shape {actual.shape}, but should have shape {expected.shape}{because}"
-            )
+            raise PropertyFailed(f"{name} has shape {actual.shape}, but should have shape {expected.shape}{because}")
         if np.array_equal(actual, expected, equal_nan=True):
             return
         error = np.abs(actual - expected)

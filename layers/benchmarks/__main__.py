@@ -35,12 +35,8 @@ Row = dict[str, Any]
 
 @click.command()
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of BLAS and torch.")
-@click.option(
-    "--rounds", type=click.IntRange(1), default=11, show_default=True, help="Rounds of each measurement."
-)
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to."
-)
+@click.option("--rounds", type=click.IntRange(1), default=11, show_default=True, help="Rounds of each measurement.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to.")
 def main(threads: int, rounds: int, out: Path) -> None:
     """Measure the layers against their peers and write layers.csv, layers.md and layers.png."""
     from threadpoolctl import threadpool_limits
@@ -107,9 +103,7 @@ def _convolutions(layer: nn_convolutional_layer, x: Any, dLdy: Any, torch: Any) 
             return convolve(x, W[:, :, ::-1, ::-1], axes=([2, 3], [2, 3]), dot_axes=([1], [1]), mode="valid")
 
         forward["autograd"] = lambda: convolved(W)
-        both["autograd"] = lambda: autograd.make_vjp(convolved, W)[0](
-            dLdy
-        )  # of W alone: less work than the others
+        both["autograd"] = lambda: autograd.make_vjp(convolved, W)[0](dLdy)  # of W alone: less work than the others
     return {"forward": forward, "forward+backprop": both}
 
 
@@ -143,9 +137,7 @@ def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls], layer:
         row: Row = {"layer": what, "dtype": np.dtype(dtype).name, "call": kind}
         row |= {f"{name} ms": round(value, 3) for name, value in medians.items()}
         row |= {
-            f"{name} / ours": round(value / medians["ours"], 2)
-            for name, value in medians.items()
-            if name != "ours"
+            f"{name} / ours": round(value / medians["ours"], 2) for name, value in medians.items() if name != "ours"
         }
         rows.append({**row, "spread": f"{low:.3f}-{high:.3f}", "extra MB": round(extra / 1e6, 1)})
     return rows
@@ -196,9 +188,7 @@ def _markdown(rows: list[Row], growth: list[Row], threads: int, rounds: int, tor
         f" {np.__version__}, torch {torch.__version__ if torch else 'not installed'}; medians of {rounds} rounds.",
         "A ratio above 1 means that ours is faster. extra MB: what forward holds beside its input and output.",
         "",
-        "| layer | dtype | call | ours ms (quartiles) | "
-        + " | ".join(f"{p} / ours" for p in peers)
-        + " | extra MB |",
+        "| layer | dtype | call | ours ms (quartiles) | " + " | ".join(f"{p} / ours" for p in peers) + " | extra MB |",
         "|---" * (5 + len(peers)) + "|",
     ]
     for row in rows:

@@ -48,9 +48,7 @@ def test_the_figures_titles_are_the_labels_of_the_very_images_shown(mnist, split
 def test_titles_do_not_overlap(mnist):
     drawn = figure(mnist, range(12))
     drawn.canvas.draw()
-    boxes = [axes.title.get_window_extent() for axes in drawn.axes] + [
-        axes.get_window_extent() for axes in drawn.axes
-    ]
+    boxes = [axes.title.get_window_extent() for axes in drawn.axes] + [axes.get_window_extent() for axes in drawn.axes]
     assert not [(a, b) for i, a in enumerate(boxes) for b in boxes[i + 1 :] if a.overlaps(b)]
 
 

@@ -200,8 +200,7 @@ def test_the_script_reproduces_the_failure_without_this_package(ready, bug, prop
         f"({bug},) = [b.layer for b in bugs if b.name == {bug!r}]\n"
     )
     lines = [
-        f"from planted import {bug}" if bug in line and ("import" in line) else line
-        for line in script.splitlines()
+        f"from planted import {bug}" if bug in line and ("import" in line) else line for line in script.splitlines()
     ]
     if outcome.failure.entries[0].array in ("y", "dLdx", "dLdW", "dLdb"):
         entry = outcome.failure.entries[0]

@@ -95,9 +95,7 @@ def test_what_cannot_run_exits_with_two(tmp_path, layers):
 )
 def test_errors_are_one_line_and_exit_status_two(arguments, said):
     script = "from verification.command import main; main()"
-    result = subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert said in result.stderr
     assert "Traceback" not in result.stderr

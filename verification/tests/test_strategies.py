@@ -126,9 +126,7 @@ def test_cases_hold_arrays_and_settings(case):
     assert case.settings == {"rate": 3}
 
 
-@pytest.mark.parametrize(
-    "strategy", [convolution_cases(), max_pooling_cases()], ids=["convolution", "max_pooling"]
-)
+@pytest.mark.parametrize("strategy", [convolution_cases(), max_pooling_cases()], ids=["convolution", "max_pooling"])
 def test_every_drawn_case_is_valid(strategy):
     drawn = []
 
@@ -152,9 +150,7 @@ def test_cases_reach_every_kind_of_window():
         lambda s, p: s > p > 1,
         lambda s, p: s == p == 3,
     ):
-        smallest(
-            max_pooling_cases(), lambda c, want=condition: want(c.settings["stride"], c.settings["pool_size"])
-        )
+        smallest(max_pooling_cases(), lambda c, want=condition: want(c.settings["stride"], c.settings["pool_size"]))
     smallest(convolution_cases(), lambda c: c.arrays["x"].shape[2:] == c.arrays["W"].shape[2:])
 
 
