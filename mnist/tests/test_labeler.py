@@ -74,11 +74,14 @@ def test_images_of_other_sizes(tmp_path):
     figure(small, [0, 1]).savefig(tmp_path / "small.png")
 
 
-def run(*arguments):
-    return CliRunner().invoke(main, arguments)
+@pytest.fixture
+def run(mnist, monkeypatch):
+    """Run the command on the data set that is loaded already, unless another is asked for."""
+    monkeypatch.setattr("mnist.__main__.load", lambda directory: mnist if directory is None else load(directory))
+    return lambda *arguments: CliRunner().invoke(main, arguments)
 
 
-def test_the_command_prints_labels_and_the_path_of_the_picture(tmp_path, monkeypatch):
+def test_the_command_prints_labels_and_the_path_of_the_picture(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("--index", "0", "1", "2")
     assert result.exit_code == 0, result.output
@@ -90,7 +93,7 @@ def test_the_command_prints_labels_and_the_path_of_the_picture(tmp_path, monkeyp
     assert os.listdir(tmp_path) == ["mnist-train-0-1-2.png"]
 
 
-def test_the_command_chooses_at_random_and_repeats_with_a_seed(tmp_path):
+def test_the_command_chooses_at_random_and_repeats_with_a_seed(run, tmp_path):
     file = str(tmp_path / "out.png")
     first = run("--seed", "3", "--split", "test", "--count", "5", "--output", file)
     assert first.exit_code == 0, first.output
@@ -112,7 +115,7 @@ def test_the_command_chooses_at_random_and_repeats_with_a_seed(tmp_path):
         (["--data", "missing"], "missing: there is no such directory"),
     ],
 )
-def test_the_command_says_what_is_wrong(arguments, said, tmp_path, monkeypatch):
+def test_the_command_says_what_is_wrong(run, arguments, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
     assert result.exit_code != 0

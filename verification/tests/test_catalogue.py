@@ -1,11 +1,12 @@
 """Every planted bug is caught by the property that must catch it; every correct layer passes them all."""
 
+from random import randrange
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from verification import catalogue, convolution, max_pooling
+from verification import catalogue, check, convolution, max_pooling
 from verification.properties import properties
 from verification.search import search
 
@@ -38,7 +39,5 @@ def test_every_property_has_a_planted_bug(ready):
 @pytest.mark.parametrize(("ready", "layer"), VARIANTS, ids=lambda value: value.__name__)
 def test_correct_layer_passes(ready, layer):
     spec = ready(layer)
-    profile = settings(max_examples=10, database=None)
-    for collected in properties(spec):
-        outcome = search(spec, collected, profile)
-        assert outcome.failure is None, f"{collected.name}: {outcome.failure}\n{outcome.script}"
+    report = check(spec, examples=15, seed=randrange(2**32))
+    assert not report.failures, report

@@ -114,7 +114,7 @@ def test_a_dense_layer_is_checked_exactly():
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
     )
-    report = check(dense, examples=30)
+    report = check(dense, examples=10)
     assert report.passed, report
 
     class Averaged(Dense):
@@ -122,7 +122,7 @@ def test_a_dense_layer_is_checked_exactly():
             dLdx, dLdW, dLdb = super().backprop(x, dLdy)
             return dLdx, dLdW / len(x), dLdb
 
-    report = check(replace(dense, make=Averaged), examples=30)
+    report = check(replace(dense, make=Averaged), examples=10)
     (found,) = [item for item in report.failures if item.name == "backprop_is_the_adjoint"]
     assert found.counterexample
     assert found.counterexample.arrays["x"].tolist() == [[0.0], [1.0]]
