@@ -77,7 +77,7 @@ def _show(dataset: object, chosen: list[int], split: str) -> None:
 
 def _save(drawn: object, output: Path) -> None:
     """Write the picture whole or not at all."""
-    target = output.resolve()  # a link stays one
+    target = output if output.exists() and not output.is_file() else output.resolve()  # a link to a file stays one
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     kind = output.suffix.lstrip(".").lower() or "png"
     try:

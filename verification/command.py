@@ -127,9 +127,6 @@ def main() -> None:
             cli(standalone_mode=False)
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # whoever read the output has seen enough; 141 is what the shell calls that
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except OSError as error:
         print(f"Error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
         os._exit(2)  # not sys.exit, which would try to write the rest
@@ -178,7 +175,7 @@ def _case(spec: "LayerSpec", shape: tuple[int, ...], seed: int) -> "Case":
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     """Write the file whole or not at all; what is no regular file (a pipe, a device) is written to as it is."""
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    target = path.resolve()  # a link stays one
+    target = path if path.exists() and not path.is_file() else path.resolve()  # a link to a file stays one
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         if target.exists() and not target.is_file():

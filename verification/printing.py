@@ -1,5 +1,6 @@
 """Prints reports for people: a table, then what failed. Plain text where the output is not a terminal."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +19,12 @@ def print_reports(reports: Sequence[Report], seconds: float, console: Console | 
     console = console or Console(highlight=False)
     with console.capture() as captured:
         _print(reports, seconds, console)
-    sys.stdout.write(captured.get())
+    try:
+        sys.stdout.write(captured.get())
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read the output has seen enough; 141 is what the shell calls that
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
 
 
 def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:

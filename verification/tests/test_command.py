@@ -107,3 +107,22 @@ def test_accuracy():
     assert result.exit_code == 0
     assert result.output.endswith("points 4 + 4 + 4 + 4 = 16 of 16\n")
     assert run("accuracy", "--seed", "4").output == result.output
+
+
+def test_json_through_a_link_keeps_the_link(tmp_path, layers):
+    layers()
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    assert run("check", "--examples", "2", "--json", str(tmp_path / "link.json")).exit_code == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text())["verdict"] == "passed"
+
+
+def test_one_case_of_any_shape(layers):
+    layers()
+    result = run("check", "--shape", "2,3,9,7")
+    assert result.exit_code == 0
+    assert result.output.count("is exact at a realistic size") == 2
+    layers(pool="negated")
+    assert run("check", "--shape", "2,3,9,7").exit_code == 1
+    assert "four numbers" in run("check", "--shape", "2,3,9").output
