@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-LOWEST, VALUES = -128, 256
-"""Whole numbers are drawn uniformly from the 256 numbers -128 ... 127."""
+VALUES = 256
+"""Whole numbers are drawn uniformly from this many: -128 ... 127."""
 
 
 @dataclass(frozen=True, eq=False)

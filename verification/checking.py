@@ -48,6 +48,11 @@ class PropertyReport:
     diagnosis: str | None = None
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def sentence(self) -> str:
+        """The property's name as a sentence."""
+        return self.name.replace("_", " ")
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return {
@@ -97,7 +102,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.verdict}"]
         lines += [f"  {r.verdict:7}{r.name} ({r.examples} examples)" for r in self.properties]
-        lines += [f"\n{failure_text(report)}" for report in self.failures]
+        lines += [f"\n{report.sentence}\n{failure_text(report)}" for report in self.failures]
         return "\n".join(lines)
 
 
@@ -174,8 +179,8 @@ def missed(examples: int) -> str:
 
 
 def failure_text(report: PropertyReport) -> str:
-    """Return what a failure says: the property, the wrong entries, and the script that reproduces it."""
-    text = f"{report.name.replace('_', ' ')}\n{report.message}"
+    """Return what a failure says: what is wrong, the wrong entries, and the script that reproduces it."""
+    text = report.message
     if report.counterexample:
         text += "\n\nThe smallest case found, without layerproof:\n\n" + "".join(
             f"    {line}\n" if line else "\n" for line in report.counterexample.script.splitlines()

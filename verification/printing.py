@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from verification.checking import PropertyReport, Report, failure_text
+from verification.checking import Report, failure_text
 
 STYLES = {"passed": "green", "failed": "bold red", "note": "yellow"}
 
@@ -34,17 +34,17 @@ def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:
     for report in reports:
         for item in report.properties:
             if item.verdict != "failed" and item.message:
-                console.print(f"{report.name}: {sentence(item)}: {item.message}.", style="dim", markup=False)
+                console.print(f"{report.name}: {item.sentence}: {item.message}.", style="dim", markup=False)
     for report in reports:
         said: dict[str, str] = {}
         for item in report.failures:
             counts = report.strict or item.kind == "required"
             aside = "" if counts else " (hardening: counts with --strict only)"
-            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {sentence(item)}[/]{aside}")
-            text = failure_text(item).partition("\n")[2].rstrip() if counts else item.message
+            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {item.sentence}[/]{aside}")
+            text = failure_text(item).rstrip() if counts else item.message
             if item.message in said:
                 text = f"{item.message.splitlines()[0]}, as above: {said[item.message]}"
-            said.setdefault(item.message, sentence(item))
+            said.setdefault(item.message, item.sentence)
             console.print(text, markup=False, soft_wrap=True)
     verdict = "passed" if all(report.passed for report in reports) else "failed"
     parts = [f"{report.name} {report.verdict}" for report in reports]
@@ -66,15 +66,10 @@ def table(reports: Sequence[Report], plain: bool) -> Table:
         if not plain:
             result.add_row(f"[bold]{escape(report.name)}[/]", "", "", "")
         for item in report.properties:
-            name = sentence(item)
+            name = item.sentence
             kind = " [dim](hardening)[/]" if item.kind == "hardening" else ""
             first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
             result.add_row(*first, str(item.examples), f"{item.seconds:.2f}", verdict)
         result.add_section()
     return result
-
-
-def sentence(item: PropertyReport) -> str:
-    """Return the property's name as a sentence."""
-    return item.name.replace("_", " ")
