@@ -4,7 +4,7 @@ The windows are laid out as the columns of a matrix, a cache-full at a time, so 
 large gradients are matrix products. No padding, stride 1, the filter is not turned (cross-correlation).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from layers.arguments import images, positive, real_array, shaped, working_dtype
 
 Array = NDArray[Any]
 
-CACHE = 2**21
+CACHE = 2**20
 """Bytes that are laid out at a time: larger blocks leave the cache, smaller ones are more calls."""
 
 
@@ -62,55 +62,60 @@ class nn_convolutional_layer:
         ValueError if x has not in_ch_size channels or is smaller than the filter, TypeError if it is not real.
         """
         x = self._checked(x)
-        n, f, w, h = self._output_shape(x)
+        f, c, filter_width, filter_height = self.W.shape
+        n, height = len(x), x.shape[3]
+        w, h = x.shape[2] - filter_width + 1, height - filter_height + 1
         dtype = working_dtype(x, self.W, self.b)
         filters = np.hstack([self.W.reshape(f, -1), self.b.reshape(f, 1)], dtype=dtype)
-        y = np.empty((n, f, w * h), dtype)
-        for block, columns in _windows(x, self.W.shape, dtype):
-            np.matmul(filters, columns, out=y[block])
-        return y.reshape(n, f, w, h)
+        area = filters.shape[1] - 1
+        y = np.empty((n, f, w, h), dtype)
+        if n == 0:  # view_as_windows refuses an empty array
+            return y
+        columns = products = np.empty(0)
+        moved = view_as_windows(x.reshape(n, c, -1), (1, 1, w * height))[:, :, ::height, 0, 0]  # back by each i
+        moved = view_as_windows(moved, (1, 1, 1, w * height - filter_height + 1))[..., 0, 0, 0, :]  # and by each j
+        for images_, rows, count, width in _blocks(n, w, area * height * dtype.itemsize):
+            first, size = rows.start * height, width * height - filter_height + 1
+            columns = _buffer(np.empty, columns, (count, area + 1, width * height), dtype)
+            columns[:, area] = 1  # stands for the bias
+            places = columns[:, :area].reshape(count, c, filter_width, filter_height, -1)
+            places[..., :size] = moved[images_, ..., first : first + size]
+            products = _buffer(np.empty, products, (count, f, width * height), dtype)
+            np.matmul(filters, columns[:, :, :size], out=products[:, :, :size])
+            y[images_, :, rows] = products.reshape(count, f, width, height)[..., :h]
+        return y
 
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> tuple[Array, Array, Array]:
         """x (n, c, w, h), dLdy like y -> (dLdx like x, dLdW like W, dLdb like b).
 
-        dLdW: the windows of x, weighted by dLdy. dLdb: the sum of dLdy. dLdx: every window receives the filters,
-        weighted by its dLdy. ValueError if dLdy does not have the shape of y.
+        dLdW[f, c, i, j] adds up dLdy[:, f, p, q] x[:, c, p + i, q + j], and dLdx[:, c, p + i, q + j] adds up
+        W[f, c, i, j] dLdy[:, f, p, q]. Both are one product of x moved back by each i, dLdy moved on by each j,
+        and W. ValueError if dLdy does not have the shape of y.
         """
         x = self._checked(x)
-        n, f, w, h = self._output_shape(x)
+        f, c, filter_width, filter_height = self.W.shape
+        n, height = len(x), x.shape[3]
+        w, h = x.shape[2] - filter_width + 1, height - filter_height + 1
         dLdy = shaped("dLdy", dLdy, (n, f, w, h), "like forward(x)")
         dtype = working_dtype(x, self.W, dLdy)
-        dLdy = dLdy.astype(dtype, copy=False)
-
-        gradient = np.zeros((f, self.W[0].size + 1), dtype)
-        for block, columns in _windows(x, self.W.shape, dtype):
-            gradient += (dLdy.reshape(n, f, w * h)[block] @ columns.transpose(0, 2, 1)).sum(axis=0)
-        dLdW, dLdb = gradient[:, :-1].reshape(self.W.shape), gradient[:, -1].reshape(self.b.shape)
-        return self._input_gradient(x.shape, dLdy), dLdW.copy(), dLdb.copy()
-
-    def _input_gradient(self, shape: tuple[int, ...], dLdy: Array) -> Array:
-        """dLdy (n, f, w, h) -> dLdx: dLdx[:, c, i + p, j + q] adds up W[f, c, i, j] dLdy[:, f, p, q].
-
-        A copy of dLdy moved by each j, one product with all filters, and its results moved by each i.
-        """
-        f, c, filter_width, filter_height = self.W.shape
-        n, _, w, h = dLdy.shape
-        filters = self.W.transpose(1, 2, 0, 3).reshape(c * filter_width, -1).astype(dLdy.dtype)
-        dLdx = np.zeros(shape, dLdy.dtype)
-        moved: Array = np.empty(0)
-        for block, rows in _blocks(n, w, f * filter_height * shape[3] * dLdy.itemsize):
-            part = dLdy[block, :, rows]
-            count, height = len(part), part.shape[2]
-            if moved.shape[::3] != (count, height):  # the last block may be smaller
-                moved = np.zeros((count, f, filter_height, height, shape[3]), dLdy.dtype)
-                weighted: Array = np.empty((count, c, filter_width, height, shape[3]), dLdy.dtype)
-            for j in range(filter_height):
-                moved[:, :, j, :, j : j + h] = part
-            flat = height * shape[3]
-            np.matmul(filters, moved.reshape(count, -1, flat), out=weighted.reshape(count, -1, flat))
+        filters = self.W.transpose(1, 2, 3, 0).reshape(c * filter_width, -1).astype(dtype)
+        dLdW, dLdx = np.zeros(filters.shape, dtype), np.zeros(x.shape, dtype)
+        moved_x = moved_dLdy = np.empty(0)
+        for images_, rows, count, width in _blocks(n, w, sum(filters.shape) * height * dtype.itemsize):
+            moved_x = _buffer(np.empty, moved_x, (c, filter_width, count, width, height), dtype)
+            moved_dLdy = _buffer(np.zeros, moved_dLdy, (filter_height, f, count, width, height), dtype)
             for i in range(filter_width):
-                dLdx[block, :, rows.start + i : rows.stop + i] += weighted[:, :, i]
-        return dLdx
+                moved_x[:, i] = x[images_, :, rows.start + i : rows.stop + i].swapaxes(0, 1)
+            for j in range(filter_height):
+                moved_dLdy[j, ..., j : j + h] = dLdy[images_, :, rows].swapaxes(0, 1)
+            flat_x, flat_dLdy = moved_x.reshape(len(filters), -1), moved_dLdy.reshape(filters.shape[1], -1)
+            dLdW += flat_x @ flat_dLdy.T
+            np.matmul(filters, flat_dLdy, out=flat_x)
+            for i in range(filter_width):
+                dLdx[images_, :, rows.start + i : rows.stop + i] += moved_x[:, i].swapaxes(0, 1)
+        dLdW = dLdW.reshape(c, filter_width, filter_height, f).transpose(3, 0, 1, 2)
+        dLdb = dLdy.sum(axis=(0, 2, 3), dtype=dtype).reshape(self.b.shape)
+        return dLdx, np.ascontiguousarray(dLdW), dLdb
 
     def _checked(self, x: ArrayLike) -> Array:
         x = images("x", x)
@@ -121,37 +126,17 @@ class nn_convolutional_layer:
             raise ValueError(f"x should be at least as large as the filter, {size}, but its shape is {x.shape}")
         return x
 
-    def _output_shape(self, x: Array) -> tuple[int, int, int, int]:
-        f, _, filter_width, filter_height = self.W.shape
-        return len(x), f, x.shape[2] - filter_width + 1, x.shape[3] - filter_height + 1
 
-
-def _windows(x: Array, filters: tuple[int, ...], dtype: Any) -> Iterator[tuple[tuple[slice, ...], Array]]:
-    """Yield (where, columns): columns (images, c * filter area + 1, windows), where in y (n, f, w * h).
-
-    Each column is one window of x and a 1, which stands for the bias. What view_as_windows slides over x is a window
-    of the size of y: it has one position for each entry of the filter.
-    """
-    n, c, w, h = len(x), filters[1], x.shape[2] - filters[2] + 1, x.shape[3] - filters[3] + 1
-    if x.size == 0:  # view_as_windows refuses an empty array, and there is nothing to yield
-        return
-    windows = view_as_windows(x, (1, 1, w, h))[:, :, :, :, 0, 0]
-    area = c * filters[2] * filters[3]
-    columns: Array = np.empty(0)
-    for images_, rows in _blocks(n, w, area * h * np.dtype(dtype).itemsize):
-        part = windows[images_, :, :, :, rows]
-        if columns.shape[::2] != (len(part), part.shape[4] * h):  # the last block may be smaller
-            columns = np.empty((len(part), area + 1, part.shape[4] * h), dtype)
-            columns[:, area] = 1
-        for image, column in zip(part, columns, strict=True):
-            column[:area].reshape(image.shape)[...] = image
-        yield (images_, slice(None), slice(rows.start * h, rows.stop * h)), columns
-
-
-def _blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of images and of rows whose data fits the cache: several images, or part of one."""
-    height = max(1, min(rows, CACHE // row_bytes))
-    count = max(1, CACHE // (row_bytes * height)) if height == rows else 1
+def _blocks(n: int, rows: int, row_bytes: int) -> Iterator[tuple[slice, slice, int, int]]:
+    """Yield slices of images and of rows whose data fits the cache, several images or part of one, and their sizes."""
+    width = max(1, min(rows, CACHE // row_bytes))
+    count = max(1, CACHE // (row_bytes * width)) if width == rows else 1
     for image in range(0, n, count):
-        for row in range(0, rows, height):
-            yield slice(image, min(n, image + count)), slice(row, min(rows, row + height))
+        for row in range(0, rows, width):
+            images_, rows_ = slice(image, min(n, image + count)), slice(row, min(rows, row + width))
+            yield images_, rows_, images_.stop - image, rows_.stop - row
+
+
+def _buffer(new: Callable[..., Array], last: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Return the last block's buffer if it has this shape, else a new one; the last block of all may be smaller."""
+    return last if last.shape == shape else new(shape, dtype)

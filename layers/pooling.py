@@ -6,6 +6,7 @@ then over its rows, and the gradient goes back the same way.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from layers.arguments import images, positive, shaped, working_dtype
 
 Array = NDArray[Any]
 
-CACHE = 2**20
+CACHE = 2**19
 """Bytes of x that are worked on at a time, so that all steps find them in the processor's cache."""
 
 
@@ -52,36 +53,38 @@ class nn_max_pooling_layer:
         dLdy = shaped("dLdy", dLdy, self._output_shape(x), "like forward(x)")
         dLdy = dLdy.astype(working_dtype(x, dLdy), copy=False)
         dLdx = np.zeros(x.shape, dLdy.dtype)
+        finite = np.isfinite(dLdy).all()
         for block in _blocks(x):
             rows = self._largest(x[block], axis=3)
             y = self._largest(rows, axis=2)
             of_rows = np.zeros(rows.shape, dLdy.dtype)
-            self._send_back(rows, y, dLdy[block], of_rows, axis=2)
-            self._send_back(x[block], rows, of_rows, dLdx[block], axis=3)
+            plain = bool(finite and not np.isnan(y).any())
+            self._send_back(rows, y, dLdy[block], of_rows, 2, plain)
+            self._send_back(x[block], rows, of_rows, dLdx[block], 3, plain)
         return dLdx
 
     def _largest(self, x: Array, axis: int) -> Array:
         """Return the largest of every pool_size entries along the axis; NaN if one of them is."""
-        first, *others = self._places(x, axis)
-        largest = first.copy()
-        for other in others:
-            np.maximum(largest, other, out=largest)
-        return largest
+        return reduce(np.maximum, self._places(x, axis))
 
-    def _send_back(self, x: Array, largest: Array, dLdy: Array, dLdx: Array, axis: int) -> None:
-        """Add dLdy to dLdx where the first of every pool_size entries of x equals the largest."""
-        nan = np.isnan(largest).any()  # which equals nothing
-        finite = np.isfinite(dLdy).all()  # infinity times 0 is not 0, but where nothing is infinite * is faster
+    def _send_back(self, x: Array, largest: Array, dLdy: Array, dLdx: Array, axis: int, plain: bool) -> None:
+        """Add dLdy to dLdx, all zeros, where the first of every pool_size entries of x equals the largest.
+
+        plain: x holds no NaN, which equals nothing, and dLdy no infinity, which times 0 is not 0.
+        """
         left = np.ones(largest.shape, bool)
-        *places, last = zip(self._places(x, axis), self._places(dLdx, axis), strict=True)
-        for entries, target in places:
-            chosen = entries == largest
-            if nan:
-                chosen |= np.isnan(entries)
-            chosen &= left
-            left ^= chosen
-            target += chosen * dLdy if finite else np.where(chosen, dLdy, 0)
-        last[1][...] += left * dLdy if finite else np.where(left, dLdy, 0)
+        share = np.empty_like(dLdy)
+        for i, (entries, target) in enumerate(zip(self._places(x, axis), self._places(dLdx, axis), strict=True)):
+            chosen = left
+            if i < self.pool_size - 1:
+                chosen = entries == largest if plain else (entries == largest) | np.isnan(entries)
+                chosen &= left
+                left ^= chosen
+            share = np.multiply(chosen, dLdy, out=share) if plain else np.where(chosen, dLdy, 0)
+            if i < self.stride:
+                target[...] = share
+            else:  # the windows before have been here
+                target += share
 
     def _places(self, x: Array, axis: int) -> list[Array]:
         """Return for each place in a window the entries of x that stand there, of all windows."""
@@ -105,7 +108,11 @@ class nn_max_pooling_layer:
 nn_maxpool_layer = nn_max_pooling_layer  # the assignment's document names it so
 
 
-def _blocks(x: Array) -> Iterator[slice]:
-    """Yield slices of as many images as fit the cache."""
-    count = max(1, CACHE // max(1, x[:1].nbytes))
-    return (slice(i, i + count) for i in range(0, len(x), count))
+def _blocks(x: Array) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of as many images, or channels of one image, as fit the cache."""
+    n, c, w, h = x.shape
+    channels = max(1, min(c, CACHE // (w * h * x.itemsize)))
+    images_ = max(1, CACHE // (channels * w * h * x.itemsize)) if channels == c else 1
+    for i in range(0, n, images_):
+        for j in range(0, c, channels):
+            yield slice(i, i + images_), slice(j, j + channels)
