@@ -71,7 +71,7 @@ def _all(dtype: Any, rounds: int, torch: Any) -> list[Row]:
         dLdy = random.standard_normal(layer.forward(x).shape).astype(dtype)
         rows += _compare(
             f"convolution {shape} {k}x{k}x{filters}", dtype, rounds,
-            _convolutions(layer, x, dLdy, torch), layer, x,
+            _convolutions(layer, x, dLdy, torch),
         )  # fmt: skip
     for shape in [shape for shape, *_ in CONVOLUTIONS]:
         for pool, stride in POOLS:
@@ -80,7 +80,7 @@ def _all(dtype: Any, rounds: int, torch: Any) -> list[Row]:
             dLdy = random.standard_normal(pooling.forward(x).shape).astype(dtype)
             rows += _compare(
                 f"max-pooling {shape} {pool}x{pool} stride {stride}", dtype, rounds,
-                _poolings(pooling, x, dLdy, torch), pooling, x,
+                _poolings(pooling, x, dLdy, torch),
             )  # fmt: skip
     return rows
 
@@ -123,9 +123,8 @@ def _poolings(layer: nn_max_pooling_layer, x: Any, dLdy: Any, torch: Any) -> dic
     return {"forward": forward, "forward+backprop": both}
 
 
-def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls], layer: Any, x: Any) -> list[Row]:
+def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls]) -> list[Row]:
     """Return a row for each kind of call: medians in ms, the quartile spread of ours, ratios to ours, memory."""
-    extra = _peak(lambda: layer.forward(x)) - layer.forward(x).nbytes
     rows = []
     for kind, functions in calls.items():
         slow = {"textbook", "scipy", "autograd"}
@@ -145,7 +144,7 @@ def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls], layer:
         row |= {
             f"{name} / ours": round(value / medians["ours"], 2) for name, value in medians.items() if name != "ours"
         }
-        rows.append({**row, "spread": f"{low:.3f}-{high:.3f}", "extra MB": round(extra / 1e6, 1)})
+        rows.append({**row, "spread": f"{low:.3f}-{high:.3f}", "extra MB": round(_extra(functions["ours"]) / 1e6, 1)})
     return rows
 
 
@@ -160,13 +159,14 @@ def _growth(n: int, rounds: int) -> Row:
     return {"batch": n, "us per image": round(float(np.median(times)), 1)}
 
 
-def _peak(call: Callable[[], Any]) -> int:
-    """Return the bytes that a call holds at its peak, its result included."""
+def _extra(call: Callable[[], Any]) -> int:
+    """Return the bytes that a call holds at its peak beside its results."""
     tracemalloc.start()
-    call()
-    peak = tracemalloc.get_traced_memory()[1]
+    results = call()
+    held, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return peak
+    del results
+    return peak - held
 
 
 def _scipy(x: Any, W: Any) -> list[Any]:
@@ -192,7 +192,7 @@ def _markdown(rows: list[Row], growth: list[Row], threads: int, rounds: int, tor
     lines = [
         f"Machine: {platform.machine()}, {threads} thread(s); Python {platform.python_version()}, NumPy"
         f" {np.__version__}, torch {torch.__version__ if torch else 'not installed'}; medians of {rounds} rounds.",
-        "A ratio above 1 means that ours is faster. extra MB: what forward holds beside its input and output.",
+        "A ratio above 1 means that ours is faster. extra MB: what the call holds beside its arguments and results.",
         "",
         "| layer | dtype | call | ours ms (quartiles) | " + " | ".join(f"{p} / ours" for p in peers) + " | extra MB |",
         "|---" * (5 + len(peers)) + "|",

@@ -1,8 +1,9 @@
 """`python -m verification.benchmarks.cost`: time to a verdict, and the smallest error seen, by size of the layer.
 
 The layer is one convolution, in NumPy for layerproof and as a torch function for torch.autograd.gradcheck,
-slow and fast, with gradcheck's default tolerances. The error is in a single entry of dLdW, relative to it.
-Writes cost.csv, cost.md and cost.png. Without torch (pip install "layerproof[peers]") its columns are gaps.
+slow and fast, and as a JAX function for jax.test_util.check_vjp, with their default tolerances. The error is
+in a single entry of dLdW, relative to it. Writes cost.csv, cost.md and cost.png. A peer that is not installed
+(pip install "layerproof[peers]") is left out, and the table says so.
 """
 
 import csv
@@ -11,7 +12,10 @@ import math
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +79,15 @@ UNITS = ("s", "smallest error")
 
 def _checkers(threads: int) -> dict[str, Checker]:
     checkers: dict[str, Checker] = {"layerproof": _ours}
-    try:
+    with suppress(ImportError):
         torch = importlib.import_module("torch")
-    except ImportError:
-        return checkers
-    torch.set_num_threads(threads)
-    checkers["gradcheck fast"] = lambda case, error: _torch(torch, case, error, fast=True)
-    checkers["gradcheck slow"] = lambda case, error: _torch(torch, case, error, fast=False)
+        torch.set_num_threads(threads)
+        checkers["gradcheck fast"] = lambda case, error: _torch(torch, case, error, fast=True)
+        checkers["gradcheck slow"] = lambda case, error: _torch(torch, case, error, fast=False)
+    with suppress(ImportError):
+        jax = importlib.import_module("jax")
+        jax.config.update("jax_enable_x64", True)
+        checkers["check_vjp"] = lambda case, error: _jax(jax, case, error)
     return checkers
 
 
@@ -96,7 +102,7 @@ def _measure(name: str, checker: Checker, case: Case, dense: int) -> dict[str, A
     if not checker(case, 0.0):
         raise RuntimeError(f"{name} fails a right layer of shape {case.arrays['x'].shape}")
     result: dict[str, Any] = {f"{name} s": round(time.perf_counter() - start, 4)}
-    if name == "layerproof" or dense <= MEMORY:
+    if "gradcheck" not in name or dense <= MEMORY:
         powers = range(SMALLEST, LARGEST + 1)
         seen = next((f"1e{power}" for power in powers if not checker(case, 10.0**power)), f"> 1e{LARGEST}")
         result[f"{name} smallest error"] = seen
@@ -148,10 +154,31 @@ def _torch(torch: Any, case: Case, error: float, fast: bool) -> bool:
     return bool(torch.autograd.gradcheck(Planted.apply, tensors, fast_mode=fast, raise_exception=False))
 
 
+def _jax(jax: Any, case: Case, error: float) -> bool:
+    def convolve(x: Any, W: Any, b: Any) -> Any:
+        return jax.lax.conv_general_dilated(x, W, (1, 1), "VALID") + b
+
+    def backward(arguments: Any, upstream: Any) -> Any:
+        dx, dW, db = jax.vjp(convolve, *arguments)[1](upstream)
+        return dx, dW.at[-1, -1, -1, -1].multiply(1 + error), db
+
+    planted = jax.custom_vjp(convolve)
+    planted.defvjp(lambda *arguments: (convolve(*arguments), arguments), backward)
+    random = np.random.default_rng(0)
+    shapes = (case.arrays["x"].shape, case.arrays["W"].shape, (FILTERS, 1, 1))
+    arguments = tuple(jax.numpy.asarray(random.standard_normal(shape)) for shape in shapes)
+    try:
+        importlib.import_module("jax.test_util").check_vjp(planted, partial(jax.vjp, planted), arguments)
+    except AssertionError:
+        return False
+    return True
+
+
 def _markdown(rows: list[dict[str, Any]], names: list[str], threads: int) -> str:
     lines = [
         f"Machine: {platform.machine()}, {threads} thread(s); Python {platform.python_version()},"
-        f" NumPy {np.__version__}. A gap: not installed, too slow, or a Jacobian of more than {MEMORY >> 20} MB.",
+        f" NumPy {np.__version__}. A gap: too slow, or a Jacobian of more than {MEMORY >> 20} MB."
+        + "".join(f" {peer} is not installed." for peer in ("torch", "jax") if not find_spec(peer)),
         f"A convolution with {FILTERS} filters of 3x3. error: the smallest relative error (a power of ten from"
         f" 1e{SMALLEST} to 1e{LARGEST}) in one entry of dLdW that is not passed.",
         "",
