@@ -15,7 +15,7 @@ from verification.case import Array, Case, whole
 from verification.failure import PropertyFailed, entries
 from verification.spec import LayerSpec, Property
 from verification.strategies import LAYOUTS, spaced
-from verification.trial import Layer, Trial, difference
+from verification.trial import STEP, Layer, Trial, difference
 
 # Required of every layer
 
@@ -28,7 +28,7 @@ def forward_matches_reference(trial: Trial) -> None:
 def backprop_matches_directional_differences(trial: Trial) -> None:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
     at = trial.smooth_arguments()
-    name = trial.pick(["x", *trial.spec.parameters])
+    name = trial.pick(list(trial.spec.gradients))
     gradient = _gradients(trial, trial.layer(at), at["x"], trial.dLdy)[name]
     v = _direction(trial, name)
 
@@ -72,7 +72,7 @@ def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
 def arguments_are_left_alone(trial: Trial) -> None:
     """x, dLdy and the parameters are the same after forward and backprop as before."""
     layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
-    before = {name: layer.parameter(name).copy() for name in trial.spec.parameters}
+    before = {name: layer.parameter(name).copy() for name in (*trial.spec.parameters, *trial.spec.constants)}
 
     def check(method: str) -> None:
         after = {"x": x, "dLdy": dLdy, **{name: layer.parameter(name) for name in before}}
@@ -110,7 +110,7 @@ def history_is_irrelevant(trial: Trial) -> None:
         for name in names:
             used.change(name, then[name], in_place=event == "parameters changed in place")
     if "in between" not in event:
-        other = {name: _another(trial, array) for name, array in trial.arguments.items()}
+        other = {name: _another(trial, trial.arguments[name]) for name in ("x", *names)}
         trial.layer(other).forward(other["x"])
     if event != "x changed in place":
         x = then["x"]
@@ -133,7 +133,8 @@ def batch_items_are_independent(trial: Trial) -> None:
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)
     trial.compare("forward(x)", y[i : i + 1], layer.forward(alone), because)
-    trial.compare("dLdx", gradients["x"][i : i + 1], layer.backprop(alone, alone_u)["x"], because)
+    if "x" in gradients:
+        trial.compare("dLdx", gradients["x"][i : i + 1], layer.backprop(alone, alone_u)["x"], because)
 
 
 def memory_layout_is_irrelevant(trial: Trial) -> None:
@@ -141,7 +142,8 @@ def memory_layout_is_irrelevant(trial: Trial) -> None:
     name = trial.pick(LAYOUTS)
     x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
     because = f" when the arrays are stored {name}"
-    plain = {argument: np.array(LAYOUTS[name](array)) for argument, array in trial.arguments.items()}
+    names = ("x", *trial.spec.parameters)
+    plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
     layer, plain_dLdy = trial.layer(plain), np.array(dLdy)
     expected = layer.forward(plain["x"]), layer.backprop(plain["x"], plain_dLdy)
     layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
@@ -170,6 +172,32 @@ def is_exact_at_a_realistic_size(trial: Trial) -> None:
     layer = trial.layer(at)
     trial.compare("forward(x)", layer.forward(at["x"]), trial.reference(**at))
     _hold_against_reference(trial, _gradients(trial, layer, at["x"], trial.dLdy), at)
+
+
+def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> None:
+    """Of f'(k-) and f'(k+), min <= dLdx <= max where x is a kink k and dLdy is 1."""
+    kink = trial.pick(list(trial.spec.kinks))
+    x = np.full(trial.x.shape, kink)
+
+    def one_sided(step: float) -> Array:
+        y = [trial.reference(x=x + i * step) for i in range(3)]
+        return np.asarray((4 * y[1] - 3 * y[0] - y[2]) / (2 * step))  # exact for pieces up to quadratic
+
+    step = STEP if trial.spec.rtol else 1.0
+    sides = np.sort([one_sided(step), one_sided(-step)], axis=0)
+    slack = step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, np.ones(x.shape))["x"], x.shape)
+    between = np.clip(gradient, sides[0] - slack, sides[1] + slack)
+    trial.compare("dLdx", gradient, between, f" where x is {kink:g}, a kink: it should lie between {_range(sides)}")
+
+
+def extremes_come_out_right(trial: Trial) -> None:
+    """forward(x) == reference and backprop(x, dLdy) == the formula, all finite, at the limits of x."""
+    layer = trial.layer()
+    trial.compare("forward(x)", layer.forward(trial.x), trial.y, " at an extreme x")
+    right = trial.gradient(trial.dLdy)
+    for name, gradient in _gradients(trial, layer, trial.x, trial.dLdy).items():
+        trial.compare(f"dLd{name}", gradient, right[name], " at an extreme x")
 
 
 # Hardening: what a layer may get away without, until it is used in earnest
@@ -277,16 +305,20 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
         (rounding_stays_within_the_bound, "required", exact),
         (is_exact_at_a_realistic_size, "required", exact and spec.realistic is not None),
         *((own, "required", True) for own in spec.properties),
+        (gradient_at_a_kink_lies_between_the_one_sided_derivatives, "required", bool(spec.kinks)),
+        (extremes_come_out_right, "required", spec.extremes is not None),
         (results_share_no_memory, "hardening", True),
         (float32_in_stays_within_its_bound, "hardening", exact),
         (integers_count_as_real_numbers, "hardening", exact),
         (an_empty_batch_gives_empty_results, "hardening", images),
         (bad_arguments_are_refused, "hardening", bool(spec.bad_arguments)),
     ]
-    realistic: dict[Property, SearchStrategy[Case]] = {}
+    own_cases: dict[Property, SearchStrategy[Case]] = {}
     if spec.realistic:
-        realistic[is_exact_at_a_realistic_size] = just(spec.realistic)
-    return tuple(Collected(check, kind, realistic.get(check, spec.cases)) for check, kind, applies in table if applies)
+        own_cases[is_exact_at_a_realistic_size] = just(spec.realistic)
+    if spec.extremes is not None:
+        own_cases[extremes_come_out_right] = spec.extremes
+    return tuple(Collected(check, kind, own_cases.get(check, spec.cases)) for check, kind, applies in table if applies)
 
 
 # What several of them need
@@ -301,12 +333,17 @@ def _gradients(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> dict[str, A
 
 def _hold_against_reference(trial: Trial, gradients: dict[str, Array], at: Mapping[str, Array]) -> None:
     """Raise unless <dLdy, A v> == <dLdx, v>, where A v is how the reference changes along v."""
-    for name in trial.spec.affine_in or ("x",):
+    for name in _exact_in(trial.spec):
         gradient, v = gradients[name], _direction(trial, name)
         if not trial.spec.rtol:
             gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
         if not trial.same_inner_product((trial.dLdy, trial.response(name, v, at)), (gradient, v)):
             raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
+
+
+def _exact_in(spec: LayerSpec) -> list[str]:
+    """Return the arguments in which the layer is affine or piecewise linear, of those whose gradients it returns."""
+    return [name for name in spec.affine_in or ("x",) if name in spec.gradients]
 
 
 def _direction(trial: Trial, name: str) -> Array:
@@ -321,6 +358,10 @@ def _another(trial: Trial, array: Array) -> Array:
     return whole("another", trial.case.seed + 2, array.shape)
 
 
+def _range(sides: Array) -> str:
+    return f"{sides[0].flat[0]:g} and {sides[1].flat[0]:g}"
+
+
 def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFailed:
     different = after != before
     return PropertyFailed(
@@ -331,7 +372,9 @@ def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFai
 def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
     given = {
-        name: trial.real(f"{name} of all bits", array.shape).astype(dtype) for name, array in trial.arguments.items()
+        name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
+        for name, array in trial.arguments.items()
+        if name not in trial.spec.constants
     }
     exact = {name: array.astype(float) for name, array in given.items()}
     layer, magnitude = trial.layer(given), trial.magnitude(**exact)
@@ -346,7 +389,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     dLdy = trial.real("dLdy of all bits", trial.y.shape).astype(dtype)
     upstream = dLdy.astype(float)
     gradients = _gradients(trial, layer, given["x"], dLdy)
-    for name in trial.spec.affine_in or ("x",):
+    for name in _exact_in(trial.spec):
         v = trial.whole(f"v for {name}", given[name].shape)
         _within(
             trial, f"dLd{name}", dtype, gradients[name],

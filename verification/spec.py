@@ -1,14 +1,15 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hypothesis import strategies as st
 
 from verification.case import Array, Case
 
 if TYPE_CHECKING:
+    from verification.mistakes import Mistake
     from verification.trial import Trial
 
 Property = Callable[["Trial"], None]
@@ -39,7 +40,11 @@ class LayerSpec:
                 attributes, which are then set to the arrays of the case
     cases       a strategy of valid cases; see `verification.strategies.cases`
     reference   called with the arrays and settings of a case, by name, returns the right y
-    parameters  names of the parameters, in the order in which backprop returns their gradients
+    parameters  names of the parameters
+    constants   names of arrays that are set like parameters and have no gradient: a mask, labels
+    gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
+                layer that has no dLdx; x and then the parameters unless given
+    parameter_gradients  "sum" over the batch, or "mean": the layer divides them by the batch size
     affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
                 coefficients: checked exactly, tolerance zero, on whole numbers
     piecewise_linear  y is piecewise linear in x, with kinks where two entries of x are equal or one
@@ -53,6 +58,14 @@ class LayerSpec:
     realistic   one case of a size as in real use, to be checked exactly too
     bad_arguments     calls that the layer should refuse
     properties  further properties of this layer, as required as the general ones
+    kinks       values of x at which the derivative jumps, of a layer that acts entry by entry; there
+                any gradient between the one-sided derivatives is right
+    extremes    a strategy of cases at the limits (large, tiny, equal entries) that must come out right too
+    gradient    called with dLdy, the arrays and the settings by name, returns {argument: its gradient},
+                by a formula: for extremes, and to tell which mistake a wrong gradient is
+    mistakes    further mistakes to recognize, beside those of every layer
+    conditions  called with a case, returns {condition: whether it holds}, for "right while ...", beside
+                those of every layer
     """
 
     name: str
@@ -60,6 +73,9 @@ class LayerSpec:
     cases: st.SearchStrategy[Case]
     reference: Callable[..., Array]
     parameters: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ()
+    parameter_gradients: Literal["sum", "mean"] = "sum"
     affine_in: tuple[str, ...] = ()
     piecewise_linear: bool = False
     rtol: float = 0.0
@@ -70,9 +86,18 @@ class LayerSpec:
     realistic: Case | None = None
     bad_arguments: tuple[BadArgument, ...] = ()
     properties: tuple[Property, ...] = ()
+    kinks: tuple[float, ...] = ()
+    extremes: st.SearchStrategy[Case] | None = None
+    gradient: Callable[..., Mapping[str, Array]] | None = None
+    mistakes: tuple["Mistake", ...] = ()
+    conditions: Callable[[Case], Mapping[str, bool]] | None = None
 
     def __post_init__(self) -> None:
         arguments = ("x", *self.parameters)
+        if not self.gradients:
+            object.__setattr__(self, "gradients", arguments)
+        if unknown := [name for name in self.gradients if name not in arguments]:
+            raise ValueError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")
         if unknown := [name for name in self.affine_in if name not in arguments]:
             raise ValueError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
         if self.rtol < 0:
@@ -82,7 +107,7 @@ class LayerSpec:
         if self.rtol and self.piecewise_linear:
             raise ValueError("a piecewise-linear layer is checked exactly; leave rtol at 0")
         exact = set(self.affine_in) | ({"x"} if self.piecewise_linear else set())
-        if not self.rtol and (missing := [name for name in arguments if name not in exact]):
+        if not self.rtol and (missing := [name for name in self.gradients if name not in exact]):
             raise ValueError(
                 f"{self.name}: with rtol=0 the layer should be affine in every argument, or piecewise linear"
                 f" in x, but nothing is said of {missing}; name them in affine_in, or give rtol and rtol_reason"

@@ -39,7 +39,9 @@ class Trial:
 
     def __init__(self, spec: LayerSpec, case: Case, script: Script | None = None) -> None:
         self.spec, self.case, self.script = spec, case, script
-        self.arguments: dict[str, Array] = {name: case.arrays[name] for name in ("x", *spec.parameters)}
+        self.arguments: dict[str, Array] = {
+            name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)
+        }
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
         self._y: Array | None = None
@@ -112,6 +114,14 @@ class Trial:
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""
         return np.asarray(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
+
+    def gradient(self, dLdy: Array, **changed: Any) -> dict[str, Array]:
+        """Return the right gradients by argument, of the arguments and settings of the case unless changed."""
+        given = {**self.arguments, **self.case.settings, **changed}
+        if self.spec.gradient:
+            return dict(self.spec.gradient(dLdy=dLdy, **given))
+        at = {name: given[name] for name in self.arguments}
+        return {name: self.right_gradient(name, at, dLdy) for name in self.spec.gradients}
 
     def magnitude(self, **arrays: Array) -> Array:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
@@ -257,7 +267,7 @@ class Layer:
         self.name = script.fresh("layer") if script else ""
         if script:
             script.lines.append(f"{self.name} = {constructor(spec.make, settings)}")
-        for name in spec.parameters:
+        for name in (*spec.parameters, *spec.constants):
             setattr(self.raw, name, arrays[name] if as_is else arrays[name].copy())
             if script:
                 variable = script.array(name, arrays[name])
@@ -302,20 +312,24 @@ class Layer:
         """
         if not straight and self._forwarded is not x:
             self.forward(x, as_is=as_is)
-        names = ("x", *self.trial.spec.parameters)
+        names = self.trial.spec.gradients
         if script := self.trial.script:
             given = script.array("x", x), script.array("dLdy", dLdy)
             script.call(f"{self.name}.backprop({', '.join(given)})", [f"dLd{name}" for name in names])
         arguments = (x, dLdy) if as_is else (x.copy(), dLdy.copy())
         returned = _guarded("backprop", lambda: self.raw.backprop(*arguments))
-        expected = "(" + ", ".join(f"dLd{name}" for name in names) + ")" if len(names) > 1 else "dLdx"
+        expected = ", ".join(f"dLd{name}" for name in names)
+        expected = f"({expected})" if len(names) > 1 else expected
         gradients = returned if isinstance(returned, tuple | list) else (returned,)
         if len(gradients) != len(names):
             raise PropertyFailed(f"backprop returned {_kind(returned)}, but should return {expected}")
-        return {
+        result = {
             name: _real(f"backprop, for dLd{name},", gradient, as_is)
             for name, gradient in zip(names, gradients, strict=True)
         }
+        if self.trial.spec.parameter_gradients == "mean":
+            result |= {name: _times(result[name], len(x)) for name in names if name != "x"}
+        return result
 
 
 def _forward_is_wrong(name: str) -> PropertyFailed:
@@ -358,6 +372,13 @@ def _real(name: str, value: Any, as_is: bool) -> Array:
     if array.dtype.kind not in "fiub":
         raise PropertyFailed(f"{name} returned an array of {array.dtype}, but should return real numbers")
     return array if as_is else array.copy()
+
+
+def _times(mean: Array, n: int) -> Array:
+    """Return n * mean, a whole number where it differs from one by the rounding of a division only."""
+    total = np.asarray(mean * n)
+    nearest = np.rint(total)
+    return np.where(abs(total - nearest) <= 4 * np.finfo(float).eps * abs(total), nearest, total)
 
 
 def _kind(value: Any) -> str:
