@@ -143,9 +143,8 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return True
         return False
 
-    shown = [
-        name for name in case.arrays if not name.startswith("v for ") and name not in spec.constants
-    ]  # a layer is not given directions
+    # A layer is not given directions, and constants (labels, a mask) may have no other values.
+    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in spec.constants]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
         array = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)

@@ -1,8 +1,10 @@
-"""What the catalogue says of a planted bug."""
+"""What the catalogue says of a layer: correct ways to write it, and planted bugs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from verification.spec import LayerSpec
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,15 @@ class Bug:
     caught_by: str
     description: str
     layer: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A ready spec, correct layers that it must pass, and planted bugs that it must catch."""
+
+    spec: Callable[[Callable[..., Any]], LayerSpec]
+    variants: tuple[Callable[..., Any], ...]
+    bugs: tuple[Bug, ...]
 
 
 def change(base: type, name: str, **methods: Any) -> type:
