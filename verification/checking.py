@@ -1,13 +1,14 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import settings
 
 from verification.case import VALUES, Array, Case
+from verification.diagnosis import NOTHING, Finding, diagnose
 from verification.failure import Entry
 from verification.properties import (
     Collected,
@@ -45,7 +46,7 @@ class PropertyReport:
     message: str = ""
     counterexample: Counterexample | None = None
     entries: tuple[Entry, ...] = ()
-    diagnosis: str | None = None
+    finding: Finding = NOTHING
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -64,7 +65,8 @@ class PropertyReport:
             "message": self.message,
             "counterexample": self.counterexample and self.counterexample.to_dict(),
             "entries": [entry.to_dict() for entry in self.entries],
-            "diagnosis": self.diagnosis,
+            "diagnosis": [diagnosis.to_dict() for diagnosis in self.finding.diagnoses] or None,
+            "conditions": str(self.finding.where) if self.finding.where else None,
         }
 
 
@@ -124,8 +126,8 @@ def check(
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
-    reports = [report_on(spec, item, outcomes.get(item) or search(spec, item, profile, seed)) for item in items]
-    return Report(spec.name, tuple(reports), strict)
+    outcomes |= {item: search(spec, item, profile, seed) for item in items if item not in outcomes}
+    return Report(spec.name, tuple(report_on(spec, {item: outcomes[item] for item in items}, progress)), strict)
 
 
 def check_at(spec: LayerSpec, case: Case) -> Report:
@@ -139,11 +141,21 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     if not items:
         raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")
     profile = settings(settings.get_profile("default"), max_examples=1, database=None, derandomize=True)
-    return Report(spec.name, tuple(report_on(spec, item, search(spec, item, profile)) for item in items))
+    return Report(spec.name, tuple(report_on(spec, {item: search(spec, item, profile) for item in items})))
 
 
-def report_on(spec: LayerSpec, collected: Collected, outcome: Outcome) -> PropertyReport:
-    """Return the report of one search."""
+def report_on(
+    spec: LayerSpec, outcomes: Mapping[Collected, Outcome], progress: Callable[[str], None] = lambda _doing: None
+) -> list[PropertyReport]:
+    """Return the reports of these searches, with what is found of those that failed."""
+    failed = {item: outcome.failure for item, outcome in outcomes.items() if outcome.failure}
+    if failed:
+        progress("looking for what explains the failures")
+    findings = dict(zip(failed, diagnose(spec, list(failed), list(failed.values())) if failed else [], strict=True))
+    return [_report(spec, item, outcome, findings.get(item, NOTHING)) for item, outcome in outcomes.items()]
+
+
+def _report(spec: LayerSpec, collected: Collected, outcome: Outcome, finding: Finding) -> PropertyReport:
     common: dict[str, Any] = {
         "name": collected.name, "kind": collected.kind, "examples": outcome.examples,
         "seconds": outcome.seconds,
@@ -152,7 +164,7 @@ def report_on(spec: LayerSpec, collected: Collected, outcome: Outcome) -> Proper
         counterexample = Counterexample(dict(outcome.case.settings), dict(outcome.case.arrays), outcome.script)
         return PropertyReport(
             verdict="failed", message=outcome.failure.message(), counterexample=counterexample,
-            entries=outcome.failure.entries, **common,
+            entries=outcome.failure.entries, finding=finding, **common,
         )  # fmt: skip
     if outcome.rounded:
         message = (
@@ -179,8 +191,13 @@ def missed(examples: int) -> str:
 
 
 def failure_text(report: PropertyReport) -> str:
-    """Return what a failure says: what is wrong, the wrong entries, and the script that reproduces it."""
+    """Return what a failure says: what is wrong and where, what explains it, and the script that reproduces it."""
     text = report.message
+    known = [diagnosis.sentence for diagnosis in report.finding.diagnoses]
+    if known:
+        text += "\n\nWhy: " + "\n  or: ".join(known)
+    if report.finding.where and not any(str(report.finding.where) in sentence for sentence in known):
+        text += f"\n\nWhere: {report.finding.where}"
     if report.counterexample:
         text += "\n\nThe smallest case found, without layerproof:\n\n" + "".join(
             f"    {line}\n" if line else "\n" for line in report.counterexample.script.splitlines()

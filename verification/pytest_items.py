@@ -26,7 +26,7 @@ def verify(spec: LayerSpec, examples: int | None = None) -> Callable[[Collected]
         profile = settings(max_examples=examples) if examples else settings()
         outcome = search(spec, collected, profile)
         if outcome.failure:
-            report = report_on(spec, collected, outcome)
+            (report,) = report_on(spec, {collected: outcome})
             pytest.fail(f"{spec.name}: {report.sentence}\n{failure_text(report)}", pytrace=False)
 
     test.__doc__ = f"Properties of {spec.name}."

@@ -42,6 +42,26 @@ def correlation_by_taps(x: Array, W: Array, b: Array) -> Array:
     return y.transpose(1, 0, 2, 3) + b
 
 
+def correlation_gradient(dLdy: Array, x: Array, W: Array, b: Array, **_settings: Any) -> dict[str, Array]:
+    """Return the gradients of sum(dLdy * correlation(x, W, b)) by argument, a place in the filter at a time."""
+    w, h = dLdy.shape[2:]
+    dLdx, dLdW = np.zeros(x.shape), np.zeros(W.shape)
+    for i, j in np.ndindex(W.shape[2:]):
+        part = np.s_[:, :, i : i + w, j : j + h]
+        dLdx[part] += np.moveaxis(np.tensordot(dLdy, W[:, :, i, j], axes=(1, 0)), 3, 1)
+        dLdW[:, :, i, j] = np.tensordot(dLdy, x[part], axes=((0, 2, 3), (0, 2, 3)))
+    return {"x": dLdx, "W": dLdW, "b": dLdy.sum(axis=(0, 2, 3)).reshape(b.shape)}
+
+
+def maximum_gradient(dLdy: Array, x: Array, stride: int, pool_size: int) -> dict[str, Array]:
+    """Return the gradient of sum(dLdy * maximum(x)), a window at a time; of equal entries the first takes it."""
+    dLdx = np.zeros(x.shape)
+    for n, c, i, j in np.ndindex(dLdy.shape):
+        window = np.s_[n, c, i * stride : i * stride + pool_size, j * stride : j * stride + pool_size]
+        dLdx[window][np.unravel_index(x[window].argmax(), x[window].shape)] += dLdy[n, c, i, j]
+    return {"x": dLdx}
+
+
 def maximum(x: Array, stride: int, pool_size: int) -> Array:
     """x (n, c, w, h) -> the largest entry of every window, (n, c, (w - pool_size) // stride + 1, ...).
 

@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -80,11 +81,10 @@ def _takes(make: Callable[..., Any], names: tuple[str, ...]) -> bool:
     return True
 
 
-def constructor(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
-    """Return the text of the call that makes the layer."""
+def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
+    """Return the text of the arguments in the call that makes the layer."""
     args, kwargs = arguments(make, settings)
-    listed = [repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()]
-    return f"{name(make)}({', '.join(listed)})"
+    return ", ".join([repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()])
 
 
 def importing(make: Callable[..., Any]) -> str:
@@ -110,11 +110,31 @@ def name(make: Callable[..., Any]) -> str:
     return known if known.isidentifier() else "make_layer"
 
 
+@dataclass(frozen=True, eq=False)
+class Spelling:
+    """How the calls of a layer are written, one template each; an adapter has its own (`make.spelling`).
+
+    They may name {layer}, {make}, {x}, {y}, {dLdy}, {gradients}; {settings}, with {comma} before them if there
+    are any, and {values} without their names; parameters and gradients by name ({W}, {dLdW}); and, of the
+    parameter that is set, {array}, {name} and {attribute}: `names` says where it has another name. `originals` are
+    to be imported besides the layer.
+    """
+
+    construct: str = "{layer} = {make}({settings})"
+    parameter: str = "{layer}.{name} = {array}.copy()"
+    forward: str = "{y} = {layer}.forward({x})"
+    backprop: str = "{gradients} = {layer}.backprop({x}, {dLdy})"
+    imports: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    originals: tuple[Callable[..., Any], ...] = ()
+
+
 class Script:
     """A script that grows by a call at a time."""
 
     def __init__(self, make: Callable[..., Any], seed: int) -> None:
-        self.make, self.seed = make, seed
+        self.make, self.seed = getattr(make, "original", make), seed
+        self.spelling: Spelling = getattr(make, "spelling", Spelling())
         self.lines: list[str] = []
         self.results: dict[str, int] = {}  # the variable of each result, and how many lines make it
         self._written: dict[tuple[str, ...], str] = {}
@@ -135,10 +155,15 @@ class Script:
             self.lines += [f"{variable} = {first}", *rest]
         return self._written[key]
 
-    def call(self, call: str, results: list[str]) -> None:
-        """Write a call and the variables of its results."""
+    def write(self, template: str, **fields: str) -> None:
+        """Write the lines of a template."""
+        self.lines += template.format(**fields).splitlines()
+
+    def call(self, template: str, results: list[str], **fields: str) -> None:
+        """Write a call, by a template that names its results {y} or {gradients}."""
         variables = [self.fresh(name) for name in results]
-        self.lines.append(f"{', '.join(variables)} = {call}")
+        named = dict(zip(results, variables, strict=True))
+        self.write(template, **fields, **named, gradients=", ".join(variables))
         self.results |= dict.fromkeys(variables, len(self.lines))
 
     def text(self, arrays: Sequence[str], closing: str) -> str:
@@ -154,5 +179,7 @@ class Script:
             made = [f"{variable}.shape" for variable, line in self.results.items() if line == end]
             lines += [f"print({', '.join(made)})"]
         lines += [f"# {line}" for line in closing.splitlines()]
-        imports = ["import random", ""] * any("random.Random(" in line for line in lines) + ["import numpy as np"]
-        return "\n".join([*imports, importing(self.make), "", *lines]) + "\n"
+        imports = ["import random", ""] * any("random.Random(" in line for line in lines)
+        imports += ["import numpy as np", *self.spelling.imports]
+        made_by = [importing(made) for made in (self.make, *self.spelling.originals)]
+        return "\n".join([*imports, *made_by, "", *lines]) + "\n"

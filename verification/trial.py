@@ -13,7 +13,7 @@ import numpy as np
 
 from verification.case import Array, Case, real, whole
 from verification.failure import Entry, PropertyFailed, entries
-from verification.script import Script, arguments, constructor
+from verification.script import Script, arguments, listed
 from verification.script import name as script_name
 from verification.spec import LayerSpec
 from verification.strategies import spaced
@@ -45,6 +45,7 @@ class Trial:
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
         self._y: Array | None = None
+        self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
 
     # Arrays
@@ -122,6 +123,13 @@ class Trial:
             return dict(self.spec.gradient(dLdy=dLdy, **given))
         at = {name: given[name] for name in self.arguments}
         return {name: self.right_gradient(name, at, dLdy) for name in self.spec.gradients}
+
+    @property
+    def right(self) -> dict[str, Array]:
+        """The right gradients for dLdy, by argument."""
+        if self._right is None:
+            self._right = self.gradient(self.dLdy)
+        return self._right
 
     def magnitude(self, **arrays: Array) -> Array:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
@@ -265,13 +273,25 @@ class Layer:
         args, kwargs = arguments(spec.make, settings)
         self.raw = _guarded(script_name(spec.make), lambda: spec.make(*args, **kwargs))
         self.name = script.fresh("layer") if script else ""
+        self._written: dict[str, str] = {}  # what stands for the layer, and for its parameters, in the script
         if script:
-            script.lines.append(f"{self.name} = {constructor(spec.make, settings)}")
+            original = script.make
+            by_name = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+            given = listed(original, settings) if script.spelling.construct else by_name
+            self._written = {
+                "make": script_name(original), "settings": given, "comma": ", " * bool(given), "layer": self.name,
+                "values": ", ".join(map(repr, settings.values())),
+            }  # fmt: skip
+            script.write(script.spelling.construct, **self._written)
         for name in (*spec.parameters, *spec.constants):
             setattr(self.raw, name, arrays[name] if as_is else arrays[name].copy())
             if script:
-                variable = script.array(name, arrays[name])
-                script.lines.append(f"{self.name}.{name} = {variable}.copy()")
+                self._written[name] = script.array(name, arrays[name])
+                attribute = script.spelling.names.get(name, name)
+                script.write(
+                    script.spelling.parameter, **self._written, name=name, attribute=attribute,
+                    array=self._written[name],
+                )  # fmt: skip
         self._forwarded: Array | None = None
 
     def parameter(self, name: str) -> Array:
@@ -281,7 +301,7 @@ class Layer:
     def forward(self, x: Array, *, as_is: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
         if script := self.trial.script:
-            script.call(f"{self.name}.forward({script.array('x', x)})", ["y"])
+            script.call(script.spelling.forward, ["y"], **self._written, x=script.array("x", x))
         y = _guarded("forward", lambda: self.raw.forward(x if as_is else x.copy()))
         self._forwarded = x
         return _real("forward", y, as_is)
@@ -289,8 +309,10 @@ class Layer:
     def call(self, method: str, *given: Array) -> None:
         """Call a method as it is, with arguments that it should refuse; what it raises is raised."""
         if script := self.trial.script:
-            names = [script.array(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)]
-            script.lines.append(f"{self.name}.{method}({', '.join(names)})  # should be refused")
+            named = {name: script.array(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
+            results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.trial.spec.gradients]
+            script.call(getattr(script.spelling, method), results, **self._written, **named)
+            script.lines[-1] += "  # should be refused"
         with np.errstate(all="ignore"):
             getattr(self.raw, method)(*given)
 
@@ -314,8 +336,8 @@ class Layer:
             self.forward(x, as_is=as_is)
         names = self.trial.spec.gradients
         if script := self.trial.script:
-            given = script.array("x", x), script.array("dLdy", dLdy)
-            script.call(f"{self.name}.backprop({', '.join(given)})", [f"dLd{name}" for name in names])
+            given = {"x": script.array("x", x), "dLdy": script.array("dLdy", dLdy)}
+            script.call(script.spelling.backprop, [f"dLd{name}" for name in names], **self._written, **given)
         arguments = (x, dLdy) if as_is else (x.copy(), dLdy.copy())
         returned = _guarded("backprop", lambda: self.raw.backprop(*arguments))
         expected = ", ".join(f"dLd{name}" for name in names)

@@ -299,7 +299,7 @@ CONVOLUTION_BUGS = (
          forward=lambda self, x: self.correlate(x, self.W)),
     _row("bias_of_the_first_filter", "bias-missing", FORWARD, "forward adds b[0] to every filter's map",
          forward=lambda self, x: self.correlate(x, self.W) + self.b[:, :1]),
-    _row("output_transposed", "wrong-shape", FORWARD, "width and height of y are swapped",
+    _row("output_transposed", "axes-swapped", FORWARD, "width and height of y are swapped",
          forward=lambda self, x: Einsum.forward(self, x).swapaxes(2, 3)),
     _row("last_output_row_lost", "border-missing", "is_equivariant_to_shifts", "the last row of y is the bias alone",
          forward=_first_row_lost),
@@ -330,7 +330,7 @@ CONVOLUTION_BUGS = (
          weight_gradient=lambda self, x, u: _flip(Einsum.weight_gradient(self, x, u))),
     _row("dLdW_ignores_dLdy", "upstream-ignored", ADJOINT, "dLdW is computed for dLdy of ones",
          weight_gradient=lambda self, x, u: Einsum.weight_gradient(self, x, np.ones_like(u))),
-    _row("dLdW_slightly_off", "scaled", ADJOINT, "one entry of dLdW is 1e-6 too large",
+    _row("dLdW_slightly_off", "single-entry", ADJOINT, "one entry of dLdW is 1e-6 too large",
          weight_gradient=lambda self, x, u: _add_in_place(
              (g := Einsum.weight_gradient(self, x, u)), np.s_[-1, -1, -1, -1], 1e-6 * g[-1, -1, -1, -1])),
     _row("dLdb_averaged", "scaled", ADJOINT, "dLdb is the mean over positions, not the sum",
@@ -398,7 +398,7 @@ CONVOLUTION_BUGS = (
          forward=lambda self, x: Einsum.forward(self, x) + 0 * x[0, 0, 0, 0]),
     _row("buffer_returned", "shares-memory", "results_share_no_memory", "y is a buffer that the next call overwrites",
          forward=_buffered),
-    _row("any_dLdy_accepted", "unchecked", "bad_arguments_are_refused", "dLdy of a wrong shape is cut to size",
+    _row("any_dLdy_accepted", "accepts-bad-arguments", "bad_arguments_are_refused", "dLdy of a wrong shape is cut to size",
          check=lambda self, x, u: None,
          backprop=lambda self, x, u: Einsum.backprop(
              self, x, u[: len(x), :, : self.output_shape(x)[2], : self.output_shape(x)[3]])),

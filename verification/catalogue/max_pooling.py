@@ -260,7 +260,7 @@ MAX_POOLING_BUGS = (
          backprop=lambda self, x, u: -FirstLargest.backprop(self, x, u)),
     _row("divided_by_area", "scaled", DIFFERENCES, "dLdx is divided by the area of the window",
          backprop=lambda self, x, u: FirstLargest.backprop(self, x, u) / self.pool_size**2),
-    _row("slightly_off", "scaled", DIFFERENCES, "the first entry of dLdx is 1e-6 too large",
+    _row("slightly_off", "single-entry", DIFFERENCES, "the first entry of dLdx is 1e-6 too large",
          backprop=lambda self, x, u: (g := FirstLargest.backprop(self, x, u))
          * (1 + 1e-6 * (np.arange(g.size) == 0).reshape(g.shape))),
     _row("output_only", "wrong-shape", "gradients_have_the_shapes_of_their_arguments", "dLdx has the shape of y",
@@ -295,7 +295,7 @@ MAX_POOLING_BUGS = (
          forward=lambda self, x: FirstLargest.forward(self, x) + 0 * x[0, 0, 0, 0]),
     _row("buffer_returned", "shares-memory", "results_share_no_memory", "y is a buffer that the next call overwrites",
          forward=_buffered),
-    _row("any_x_accepted", "unchecked", "bad_arguments_are_refused", "an x smaller than the pool gives an empty y",
+    _row("any_x_accepted", "accepts-bad-arguments", "bad_arguments_are_refused", "an x smaller than the pool gives an empty y",
          forward=lambda self, x: FirstLargest.forward(self, x) if x.ndim == 4
          and min(x.shape[2:]) >= self.pool_size else np.zeros((0, 0, 0, 0))),
 )  # fmt: skip

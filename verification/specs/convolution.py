@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from verification.case import Case, whole
-from verification.references import correlation
+from verification.case import Array, Case, whole
+from verification.mistakes import Mistake
+from verification.references import correlation, correlation_gradient
 from verification.spec import BadArgument, LayerSpec
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
@@ -36,6 +37,8 @@ def convolution(implementation: Callable[..., Any]) -> LayerSpec:
             is_equivariant_to_shifts,
             permutes_with_its_channels_and_filters,
         ),
+        gradient=correlation_gradient,
+        mistakes=MISTAKES,
     )
 
 
@@ -101,7 +104,7 @@ def permutes_with_its_channels_and_filters(trial: Trial) -> None:
     trial.compare("forward(x)", turned, y[:, ::-1], " when its channels and filters are put in reverse order")
 
 
-def _grown(array: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+def _grown(array: Array, axis: int) -> Array:
     return np.concatenate([array, array[(slice(None),) * axis + (slice(0, 1),)]], axis=axis)
 
 
@@ -128,3 +131,72 @@ BAD_ARGUMENTS = (
         lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(correlation(**case.arrays), 0)),
     ),
 )  # fmt: skip
+
+
+def _with_filters(change: Callable[[Array], Array | None], name: str = "") -> Callable[[Trial], Array | None]:
+    """Return the mistake of using other filters: in forward, or for the gradient of this argument."""
+
+    def wrong(trial: Trial) -> Array | None:
+        W = change(trial.arguments["W"])
+        if W is None:
+            return None
+        return trial.gradient(trial.dLdy, W=W)[name] if name else trial.reference(W=W)
+
+    return wrong
+
+
+def _square(change: Callable[[Array], Array]) -> Callable[[Array], Array | None]:
+    return lambda W: change(W) if W.shape[2] == W.shape[3] else None
+
+
+def _overwritten(trial: Trial) -> Array:
+    """Return dLdx where each window assigns its share, so that the last one stays."""
+    W, dLdx = trial.arguments["W"], np.zeros(trial.x.shape)
+    kw, kh = W.shape[2:]
+    share = np.einsum("nfpq,fcij->npqcij", trial.dLdy, W)
+    for p, q in np.ndindex(trial.dLdy.shape[2:]):
+        dLdx[:, :, p : p + kw, q : q + kh] = share[:, p, q]
+    return dLdx
+
+
+def _first_taps(k: int) -> Callable[[Array], Array]:
+    return lambda W: np.where((np.indices(W.shape)[2:] < k).all(axis=0), W, 0)
+
+
+_MENDED = "rotate W by 180 degrees for a full correlation, or convolve with W as it is"
+MISTAKES = (
+    Mistake("filter-flipped", "y", "y is a convolution, not a cross-correlation: do not flip the filter",
+            _with_filters(lambda W: W[..., ::-1, ::-1])),
+    Mistake("axes-swapped", "y", "y is computed with the filter transposed: leave its width and height as they are",
+            _with_filters(_square(lambda W: W.swapaxes(2, 3)))),
+    Mistake("channels-mixed", "y", "y takes the channels in reverse order",
+            _with_filters(lambda W: W[:, ::-1])),
+    Mistake("channels-mixed", "y", "y takes the filters in reverse order",
+            lambda trial: trial.reference(W=trial.arguments["W"][::-1])),
+    Mistake("channels-mixed", "y", "y counts the first channel only: sum over all channels",
+            _with_filters(lambda W: np.concatenate([W[:, :1], 0 * W[:, 1:]], axis=1))),
+    Mistake("bias-missing", "y", "y adds the first filter's bias to every filter's map: add b[f] to map f",
+            lambda trial: trial.reference(b=np.repeat(trial.arguments["b"][:, :1], len(trial.arguments["W"]), axis=1))),
+    Mistake("border-missing", "y", "the last row of y holds the bias alone: the windows end one row too early",
+            lambda trial: np.where(np.arange(trial.y.shape[2])[:, None] == trial.y.shape[2] - 1,
+                                   trial.arguments["b"], trial.y)),
+    Mistake("filter-not-flipped", "dLdx",
+            f"dLdx is the right gradient computed with the filter not flipped: {_MENDED}",
+            _with_filters(lambda W: W[..., ::-1, ::-1], "x")),
+    Mistake("filter-not-flipped", "dLdx", f"dLdx is computed with the filter flipped in one axis only: {_MENDED}",
+            _with_filters(lambda W: W[..., ::-1], "x")),
+    Mistake("filter-not-flipped", "dLdx", f"dLdx is computed with the filter flipped in one axis only: {_MENDED}",
+            _with_filters(lambda W: W[:, :, ::-1], "x")),
+    Mistake("axes-swapped", "dLdx", "dLdx is computed with the filter transposed: leave its width and height",
+            _with_filters(_square(lambda W: W.swapaxes(2, 3)), "x")),
+    Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
+            _overwritten),
+    Mistake("channels-mixed", "dLdx", "dLdx takes the filters in reverse order",
+            _with_filters(lambda W: W[::-1], "x")),
+    Mistake("channels-mixed", "dLdx", "dLdx counts the first filter only: sum over all filters",
+            _with_filters(lambda W: np.concatenate([W[:1], 0 * W[1:]]), "x")),
+    *(Mistake("hard-coded-size", array, f"{array} uses the first {k} x {k} entries of the filter, whatever its size",
+              _with_filters(_first_taps(k), name))
+      for k in (3, 2, 1) for array, name in (("y", ""), ("dLdx", "x"))),
+)  # fmt: skip
+"""What people get wrong in a convolution; which of them a layer makes is told by what it gives."""

@@ -7,7 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
-from verification.references import maximum
+from verification.mistakes import Mistake
+from verification.references import maximum, maximum_gradient
 from verification.spec import BadArgument, LayerSpec
 from verification.strategies import SEEDS, numbers, tied
 from verification.trial import Trial
@@ -34,6 +35,8 @@ def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
             gradient_conserves_the_upstream_sum,
             is_monotone,
         ),
+        gradient=maximum_gradient,
+        mistakes=MISTAKES,
     )
 
 
@@ -110,3 +113,96 @@ BAD_ARGUMENTS = (
         lambda layer, case: layer.call("backprop", case.arrays["x"], np.pad(case.arrays["x"], 1)),
     ),
 )  # fmt: skip
+
+
+def _each_window(trial: Trial, entry: Callable[[Array], Array]) -> Array:
+    """Return y with this in place of the largest: entry (n, c, pool_size, pool_size) -> (n, c)."""
+    y = np.zeros(trial.y.shape)
+    for i, j in np.ndindex(y.shape[2:]):
+        y[:, :, i, j] = entry(trial.x[_window(trial, i, j)])
+    return y
+
+
+def _window(trial: Trial, i: int, j: int) -> tuple[slice, ...]:
+    stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+    return np.s_[:, :, i * stride : i * stride + pool, j * stride : j * stride + pool]
+
+
+def _shared(trial: Trial, share: Callable[[Array], Array], *, add: bool = True, whole_window: bool = False) -> Array:
+    """Return dLdx with this share (n, c, pool_size, pool_size) of dLdy for the entries of each window.
+
+    Where windows overlap shares are added up, or else the later one stays: where it is not 0, or all of it.
+    """
+    dLdx = np.zeros(trial.x.shape)
+    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+        window = _window(trial, i, j)
+        part = share(trial.x[window]) * trial.dLdy[:, :, i, j, None, None]
+        dLdx[window] = dLdx[window] + part if add else np.where((part != 0) | whole_window, part, dLdx[window])
+    return dLdx
+
+
+def _first(window: Array) -> Array:
+    """Return 1 at the first largest entry of each window, 0 elsewhere."""
+    flat = window.reshape(*window.shape[:2], -1)
+    chosen = flat.argmax(axis=2)[..., None] == np.arange(flat.shape[2])
+    return np.asarray(chosen.reshape(window.shape), float)
+
+
+def _largest(window: Array) -> Array:
+    return np.asarray(window == window.max(axis=(2, 3), keepdims=True), float)
+
+
+def _alone(window: Array) -> Array:
+    largest = _largest(window)
+    return np.where(largest.sum(axis=(2, 3), keepdims=True) == 1, largest, 0)
+
+
+def _at_stride(stride: Callable[..., int]) -> Callable[[Trial], Array]:
+    return lambda trial: maximum(trial.x, stride(trial), trial.case.settings["pool_size"])
+
+
+def _size_and_stride_swapped(trial: Trial) -> Array | None:
+    stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+    return maximum(trial.x, pool, stride) if stride <= min(trial.x.shape[2:]) else None
+
+
+MISTAKES = (
+    Mistake("zero-start", "y", "the maximum starts at 0, so windows of negative entries give 0: start at -inf",
+            lambda trial: np.maximum(trial.y, 0)),
+    Mistake("wrong-operation", "y", "y holds the smallest entry of each window, not the largest",
+            lambda trial: _each_window(trial, lambda window: window.min(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the mean of each window, not the largest entry",
+            lambda trial: _each_window(trial, lambda window: window.mean(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the sum of each window, not the largest entry",
+            lambda trial: _each_window(trial, lambda window: window.sum(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the entry that is largest in size, whatever its sign",
+            lambda trial: _each_window(trial, lambda window: np.sum(window * _first(abs(window)), axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the largest absolute value, not the largest entry",
+            lambda trial: _each_window(trial, lambda window: abs(window).max(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the first entry of each window, not the largest",
+            lambda trial: _each_window(trial, lambda window: window[:, :, 0, 0])),
+    Mistake("hard-coded-stride", "y", "windows start every pool_size entries, whatever the stride",
+            _at_stride(lambda trial: int(trial.case.settings["pool_size"]))),
+    *(Mistake("hard-coded-stride", "y", f"windows start every {step} entries, whatever the stride",
+              _at_stride(lambda _trial, step=step: step)) for step in (2, 1)),
+    Mistake("axes-swapped", "y", "stride and pool_size are swapped: the constructor takes the stride first",
+            _size_and_stride_swapped),
+    Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
+            lambda trial: _shared(trial, _first, add=False, whole_window=True)),
+    Mistake("not-accumulated", "dLdx", "an entry that is the largest of several windows gets one dLdy only: add them",
+            lambda trial: _shared(trial, _first, add=False)),
+    Mistake("wrong-operation", "dLdx", "dLdx spreads dLdy over the whole window, as for a mean: the largest takes all",
+            lambda trial: _shared(trial, lambda window: np.full(window.shape, 1 / window[0, 0].size))),
+    Mistake("axes-swapped", "dLdx", "dLdy goes to the place mirrored at the window's diagonal: swap row and column",
+            lambda trial: _shared(trial, lambda window: _first(window).swapaxes(2, 3))),
+    Mistake("wrong-operation", "dLdx", "dLdy goes to the smallest entry of each window, not to the largest",
+            lambda trial: _shared(trial, lambda window: _first(-window))),
+    Mistake("full-gradient-to-ties", "dLdx at ties",
+            "where several entries are the largest each takes all of dLdy: choose one, or share it",
+            lambda trial: _shared(trial, _largest)),
+    Mistake("no-gradient-to-ties", "dLdx at ties", "where several entries are the largest none takes dLdy",
+            lambda trial: _shared(trial, _alone)),
+    Mistake("wrong-operation", "dLdx at ties", "dLdx spreads dLdy over the whole window, as for a mean",
+            lambda trial: _shared(trial, lambda window: np.full(window.shape, 1 / window[0, 0].size))),
+)  # fmt: skip
+"""What people get wrong in max-pooling; which of them a layer makes is told by what it gives."""

@@ -1,0 +1,238 @@
+"""Layers written to other conventions: right ones pass, wrong ones fail, and the script of a failure runs as it stands."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from verification import LayerSpec, check, convolution
+from verification.adapters import channels_last, functions, jax_function, methods, torch_function, torch_module
+from verification.catalogue.convolution import Einsum
+from verification.strategies import cases, real_arrays, shapes, whole_arrays
+
+dense = LayerSpec(
+    name="dense",
+    make=object,
+    cases=shapes(3, max_side=3).flatmap(
+        lambda s: cases(
+            {"scale": st.integers(1, 3)}, x=whole_arrays(s[:2]), W=whole_arrays(s[1:]), b=whole_arrays(s[2:])
+        )
+    ),
+    reference=lambda x, W, b, scale: scale * np.tensordot(x, W, 1) + b,
+    parameters=("W", "b"),
+    affine_in=("x", "W", "b"),
+)
+tanh = LayerSpec(
+    name="tanh",
+    make=object,
+    cases=cases(x=real_arrays(shapes(2))),
+    reference=lambda x: 1 - 2 / (np.exp(2 * x) + 1),
+    rtol=1e-9,
+    rtol_reason="four-point differences with step 2^-9 are good to 1e-10 for derivatives below 100",
+)
+
+
+def verdict(spec, implementation, **names):
+    """Return the report, once the script of each failure was run with these names."""
+    report = check(replace(spec, make=implementation, realistic=None), examples=8)
+    for failure in report.failures:
+        lines = [line for line in failure.counterexample.script.splitlines() if not line.startswith(("from", "# "))]
+        exec("\n".join(lines), dict(names))
+    return report
+
+
+def found(report, *properties):
+    assert set(properties) <= {item.name for item in report.failures}, report
+    return report.failures[0]
+
+
+def dense_forward(x, W, b, scale):
+    return scale * (x @ W) + b
+
+
+def dense_backprop(x, dLdy, W, b, scale):
+    return scale * dLdy @ W.T, scale * (x.T @ dLdy), dLdy.sum(axis=0)
+
+
+def test_pure_functions():
+    assert verdict(dense, functions(dense_forward, dense_backprop, ("W", "b"))).passed
+
+    def wrong(x, dLdy, W, b, scale):
+        return dLdy @ W.T, scale * (x.T @ dLdy), dLdy.sum(axis=0)
+
+    report = verdict(dense, functions(dense_forward, wrong, ("W", "b")), dense_forward=dense_forward, wrong=wrong)
+    failure = found(report, "backprop_is_the_adjoint")
+    assert "dense_forward(x, W, b, scale=2)" in failure.counterexample.script
+    assert failure.to_dict()["conditions"] == "right while scale is 1; wrong otherwise"
+
+
+def test_pure_functions_with_a_cache():
+    def forward(x, W, b, scale):
+        return dense_forward(x, W, b, scale), (x, W, b, scale)
+
+    def backward(dLdy, cache):
+        x, *rest = cache
+        return dense_backprop(x, dLdy, *rest)
+
+    def wrong(dLdy, cache):
+        dLdx, dLdW, dLdb = backward(dLdy, cache)
+        return dLdx, dLdW, -dLdb
+
+    assert verdict(dense, functions(forward, backward, ("W", "b"), cache=True)).passed
+    report = verdict(dense, functions(forward, wrong, ("W", "b"), cache=True), forward=forward, wrong=wrong)
+    assert found(report, "backprop_is_the_adjoint").finding.diagnoses[0].family == "sign"
+
+
+class Linear:
+    """Other names, and gradients left in attributes."""
+
+    def __init__(self, scale):
+        self.scale = scale
+        self.weight = self.bias = np.zeros(0)
+
+    def __call__(self, x):
+        self.seen = x
+        return dense_forward(x, self.weight, self.bias, self.scale)
+
+    def backward(self, dout):
+        dx, self.dW, db = dense_backprop(self.seen, dout, self.weight, self.bias, self.scale)
+        self.grads = {"b": db}
+        return dx
+
+
+class Accumulating(Linear):
+    def backward(self, dout):
+        before = getattr(self, "dW", 0)
+        dx = super().backward(dout)
+        self.dW = self.dW + before
+        return dx
+
+
+@pytest.mark.parametrize("make", [Linear, Accumulating])
+def test_methods_and_attributes_of_other_names(make):
+    adapted = methods(
+        make, forward="__call__", backprop="backward", takes_x=False,
+        parameters={"W": "weight", "b": "bias"}, gradients={"W": "dW", "b": "grads['b']"},
+    )  # fmt: skip
+    report = verdict(dense, adapted, **{make.__name__: make})
+    assert report.passed == (make is Linear)
+    if make is Accumulating:
+        found(report, "backprop_is_linear_in_the_upstream_gradient")
+
+
+class ConvolutionNHWC(Einsum):
+    def forward(self, x):
+        return np.moveaxis(super().forward(np.moveaxis(x, -1, 1)), 1, -1)
+
+    def backprop(self, x, dLdy):
+        dLdx, *rest = super().backprop(np.moveaxis(x, -1, 1), np.moveaxis(dLdy, -1, 1))
+        return (np.moveaxis(dLdx, 1, -1), *rest)
+
+
+class WrongNHWC(ConvolutionNHWC):
+    def turned(self):
+        return self.W.transpose(1, 0, 2, 3)
+
+
+def test_channels_last():
+    report = verdict(convolution(Einsum), channels_last(ConvolutionNHWC))
+    assert not report.failures, report
+    report = verdict(convolution(Einsum), channels_last(WrongNHWC), WrongNHWC=WrongNHWC)
+    assert found(report, "backprop_is_the_adjoint").finding.diagnoses[0].family == "filter-not-flipped"
+
+
+class Averaging(Einsum):
+    def backprop(self, x, dLdy):
+        dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+        return dLdx, dLdW / max(1, len(x)), dLdb / max(1, len(x))
+
+
+class WithoutInputGradient(Einsum):
+    def backprop(self, x, dLdy):
+        return super().backprop(x, dLdy)[1:]
+
+
+@pytest.mark.parametrize(
+    ("layer", "declared", "right"),
+    [
+        (Averaging, {"parameter_gradients": "mean"}, True),
+        (Averaging, {}, False),
+        (Einsum, {"parameter_gradients": "mean"}, False),
+        (WithoutInputGradient, {"gradients": ("W", "b")}, True),
+    ],
+)
+def test_conventions_are_declared(layer, declared, right):
+    spec = replace(convolution(layer), realistic=None, **declared)
+    assert (not check(spec, examples=10).failures) == right
+
+
+def test_only_arguments_have_gradients():
+    with pytest.raises(ValueError, match=r"gradients .* \['V'\]"):
+        replace(convolution(Einsum), gradients=("V",))
+
+
+def test_torch_modules_and_functions():
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
+
+    def make(filter_width, filter_height, input_size, in_ch_size, num_filters):
+        return torch.nn.Conv2d(in_ch_size, num_filters, (filter_width, filter_height))
+
+    report = verdict(convolution(Einsum), torch_module(make, {"W": "weight", "b": "bias"}), make=make)
+    assert [item.name for item in report.failures] == ["bad_arguments_are_refused"]  # torch takes one image, of rank 3
+
+    class WrongConv(torch.nn.Conv2d):
+        def forward(self, x):
+            return torch.nn.functional.conv2d(x, self.weight.flip(3), self.bias)
+
+    def wrong(filter_width, filter_height, input_size, in_ch_size, num_filters):
+        return WrongConv(in_ch_size, num_filters, (filter_width, filter_height))
+
+    report = verdict(convolution(Einsum), torch_module(wrong, {"W": "weight", "b": "bias"}), wrong=wrong)
+    found(report, "forward_matches_reference", "backprop_is_the_adjoint")
+
+    class Tanh(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x.tanh()
+
+        @staticmethod
+        def backward(ctx, dLdy):
+            return dLdy * (1 - ctx.saved_tensors[0].tanh() ** 2)
+
+    class WrongTanh(Tanh):
+        @staticmethod
+        def backward(ctx, dLdy):
+            return dLdy * (1 - ctx.saved_tensors[0].tanh())
+
+    class InPlace(Tanh):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x.clone())
+            return x.mul_(2).div_(2).add_(1).sub_(1).tanh() + x.add_(1) * 0
+
+    assert verdict(tanh, torch_function(Tanh.apply)).passed
+    report = verdict(tanh, torch_function(WrongTanh.apply), WrongTanh=WrongTanh)
+    assert "WrongTanh.apply(x_)" in found(report, "backprop_matches_directional_differences").counterexample.script
+    found(verdict(tanh, torch_function(InPlace.apply), InPlace=InPlace), "arguments_are_left_alone")
+
+
+def test_jax_functions():
+    jax = pytest.importorskip("jax", reason="jax is not installed (pip install 'layerproof[jax]')")
+    numpy = jax.numpy
+
+    def scaled(x, W, b, scale):
+        return scale * x @ W + b
+
+    report = check(replace(dense, make=jax_function(scaled, ("W", "b"))), examples=2)
+    assert not report.failures, report
+
+    @jax.custom_vjp
+    def wrong(x):
+        return numpy.tanh(x)
+
+    wrong.defvjp(lambda x: (numpy.tanh(x), x), lambda x, dLdy: (dLdy * (1 - numpy.tanh(x)),))
+    few = replace(tanh, cases=cases(x=real_arrays(shapes(1, max_side=2))))  # JAX compiles for each shape
+    report = verdict(few, jax_function(wrong), wrong=wrong)
+    assert "jax.vjp" in found(report, "backprop_matches_directional_differences").counterexample.script
