@@ -8,17 +8,62 @@ if TYPE_CHECKING:
     from verification.checking import Report, check, check_at
     from verification.pytest_items import verify
     from verification.spec import BadArgument, LayerSpec
-    from verification.specs import convolution, max_pooling
+    from verification.specs import (
+        average_pooling2d,
+        batch_normalization,
+        convolution,
+        convolution2d,
+        dense,
+        dropout,
+        elu,
+        flatten,
+        gelu,
+        global_average_pooling,
+        global_max_pooling,
+        group_normalization,
+        layer_normalization,
+        leaky_relu,
+        max_pooling,
+        max_pooling2d,
+        relu,
+        sigmoid,
+        softmax,
+        softmax_cross_entropy,
+        softplus,
+        tanh,
+        transposed_convolution2d,
+    )
 
 __all__ = [
     "BadArgument",
     "Case",
     "LayerSpec",
     "Report",
+    "average_pooling2d",
+    "batch_normalization",
     "check",
     "check_at",
     "convolution",
+    "convolution2d",
+    "dense",
+    "dropout",
+    "elu",
+    "flatten",
+    "gelu",
+    "global_average_pooling",
+    "global_max_pooling",
+    "group_normalization",
+    "layer_normalization",
+    "leaky_relu",
     "max_pooling",
+    "max_pooling2d",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "tanh",
+    "transposed_convolution2d",
     "verify",
 ]
 
@@ -29,15 +74,13 @@ _HOMES = {
     "Report": "checking",
     "check": "checking",
     "check_at": "checking",
-    "convolution": "specs",
-    "max_pooling": "specs",
     "verify": "pytest_items",
 }
 
 
 def __getattr__(name: str) -> Any:
     # Imported when first used, so that `layerproof --help` does not wait for SciPy and Hypothesis.
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"verification.{_HOMES[name]}"), name)
+    value = globals()[name] = getattr(import_module(f"verification.{_HOMES.get(name, 'specs')}"), name)
     return value

@@ -94,7 +94,7 @@ def diagnose(spec: LayerSpec, items: Sequence[Collected], failures: Sequence[Pro
 
 
 def drawn(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
-    """Return cases with random values, the same every time."""
+    """Return cases with random values, none of them all zeros, the same every time."""
     found: list[Case] = []
 
     @seeded(seed)
@@ -104,7 +104,7 @@ def drawn(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
         found.append(case)
 
     draw()
-    return [case for case in found if case.seed > 1]
+    return [case for case in found if case.seed > 1 and all(array.any() for array in case.arrays.values())]
 
 
 def observe(spec: LayerSpec, cases: Iterable[Case]) -> Answers:
@@ -293,12 +293,12 @@ def _by_place(where: Separation) -> list[Diagnosis]:
     if not where.right:
         return []
     held = [condition.holds for condition in where.conditions]
-    if any(re.fullmatch(r"(filter|kernel|pool|input)\w*(\[\d\])? is \d+", text) for text in held):
+    if any(re.fullmatch(r"(filter|kernel|pool|input)\w*(\[\d\])? is [2-9]", text) for text in held):
         return [Diagnosis("hard-coded-size", f"it is {where}: use the size that was asked for")]
     if any(text.endswith("square") for text in held):
         sentence = f"it is {where}: width and height are mixed up, or one of them is used for both"
         return [Diagnosis("axes-swapped", sentence)]
-    if any(text.startswith("stride") for text in held):
+    if any(re.match(r"stride(?!.* is 1$)", text) for text in held):
         return [Diagnosis("hard-coded-stride", f"it is {where}: use the stride that was asked for")]
     return []
 

@@ -149,7 +149,7 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
         array = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)
         for value in (0.0, 1.0, -1.0):
-            if array.size and (free or array.min() <= value <= array.max()):
+            if array.size and (free or (array.min() <= value <= array.max() and value not in spec.kinks)):
                 array = _filled(array, value, partial(fails, name))
                 case = replace(case, arrays={**case.arrays, name: array})
     return case

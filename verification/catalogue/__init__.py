@@ -3,14 +3,24 @@
 The suite must catch every one of the first and pass every one of the second.
 """
 
-from verification.catalogue.bug import Bug
-from verification.catalogue.convolution import CONVOLUTION_BUGS, CONVOLUTION_VARIANTS
-from verification.catalogue.max_pooling import MAX_POOLING_BUGS, MAX_POOLING_VARIANTS
+from verification.catalogue import (
+    activations,
+    convolution,
+    convolution2d,
+    dense,
+    dropout,
+    max_pooling,
+    normalization,
+    pooling2d,
+    softmax,
+    transposed_convolution2d,
+)
+from verification.catalogue.bug import Bug, Section
 
-__all__ = [
-    "CONVOLUTION_BUGS",
-    "CONVOLUTION_VARIANTS",
-    "MAX_POOLING_BUGS",
-    "MAX_POOLING_VARIANTS",
-    "Bug",
-]
+_MODULES = (
+    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
+    dense, activations, softmax, normalization, dropout,
+)  # fmt: skip
+SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
+
+__all__ = ["SECTIONS", "Bug", "Section"]

@@ -7,7 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import convolve, correlate, fftconvolve
 
 from verification.case import Array
-from verification.catalogue.bug import Bug, change
+from verification.catalogue.bug import Bug, Section, change
+from verification.specs.convolution import convolution
 
 
 class Einsum:
@@ -191,7 +192,7 @@ class TrueToItsSize(Einsum):
         return shape
 
 
-CONVOLUTION_VARIANTS = (Einsum, Loops, Im2col, SciPy, FFT, Taps, TrueToItsSize)
+VARIANTS = (Einsum, Loops, Im2col, SciPy, FFT, Taps, TrueToItsSize)
 
 
 def _flip(a: Array) -> Array:
@@ -292,7 +293,7 @@ def _row(name: str, family: str, caught_by: str, description: str, base: type = 
 
 ADJOINT, FORWARD = "backprop_is_the_adjoint", "forward_matches_reference"
 
-CONVOLUTION_BUGS = (
+BUGS = (
     _row("filter_flipped", "filter-flipped", FORWARD, "forward convolves instead of cross-correlating",
          forward=lambda self, x: self.correlate(x, _flip(self.W)) + self.b),
     _row("bias_forgotten", "bias-missing", FORWARD, "forward adds no bias",
@@ -403,3 +404,5 @@ CONVOLUTION_BUGS = (
          backprop=lambda self, x, u: Einsum.backprop(
              self, x, u[: len(x), :, : self.output_shape(x)[2], : self.output_shape(x)[3]])),
 )  # fmt: skip
+
+SECTIONS = (Section(convolution, VARIANTS, BUGS),)

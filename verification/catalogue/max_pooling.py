@@ -7,7 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter
 
 from verification.case import Array
-from verification.catalogue.bug import Bug, change
+from verification.catalogue.bug import Bug, Section, change
+from verification.specs.max_pooling import max_pooling
 
 
 class FirstLargest:
@@ -146,7 +147,7 @@ class MaximumFilter(FirstLargest):
         return np.asarray(centred[:, :, first : first + w * s : s, first : first + h * s : s])
 
 
-MAX_POOLING_VARIANTS = (FirstLargest, LastLargest, EvenSplit, Windows, Slices, MaximumFilter)
+VARIANTS = (FirstLargest, LastLargest, EvenSplit, Windows, Slices, MaximumFilter)
 
 
 def _overwrite(self: Any, dLdx: Array, window: Any, part: Array) -> None:
@@ -217,7 +218,7 @@ def _row(name: str, family: str, caught_by: str, description: str, **methods: An
 FORWARD, DIFFERENCES = "forward_matches_reference", "backprop_matches_directional_differences"
 SUBGRADIENT = "gradient_is_a_subgradient"
 
-MAX_POOLING_BUGS = (
+BUGS = (
     _row("starts_at_zero", "zero-start", FORWARD, "the running maximum starts at 0",
          largest=lambda self, window: np.maximum(window.max(axis=(2, 3)), 0)),
     _row("minimum", "wrong-operation", FORWARD, "forward takes the smallest entry",
@@ -299,3 +300,5 @@ MAX_POOLING_BUGS = (
          forward=lambda self, x: FirstLargest.forward(self, x) if x.ndim == 4
          and min(x.shape[2:]) >= self.pool_size else np.zeros((0, 0, 0, 0))),
 )  # fmt: skip
+
+SECTIONS = (Section(max_pooling, VARIANTS, BUGS),)

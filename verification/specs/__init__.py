@@ -1,6 +1,38 @@
-"""Ready specs: each takes an implementation and says what is right for it."""
+"""Ready specs: each takes the implementation and returns the `LayerSpec`."""
 
+from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
 from verification.specs.convolution import convolution
+from verification.specs.convolution2d import convolution2d
+from verification.specs.dense import dense, flatten
+from verification.specs.dropout import dropout
 from verification.specs.max_pooling import max_pooling
+from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
+from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
+from verification.specs.softmax import softmax, softmax_cross_entropy
+from verification.specs.transposed_convolution2d import transposed_convolution2d
 
-__all__ = ["convolution", "max_pooling"]
+__all__ = [
+    "average_pooling2d",
+    "batch_normalization",
+    "convolution",
+    "convolution2d",
+    "dense",
+    "dropout",
+    "elu",
+    "flatten",
+    "gelu",
+    "global_average_pooling",
+    "global_max_pooling",
+    "group_normalization",
+    "layer_normalization",
+    "leaky_relu",
+    "max_pooling",
+    "max_pooling2d",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "tanh",
+    "transposed_convolution2d",
+]

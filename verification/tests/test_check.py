@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
 from verification import Case, check, convolution, max_pooling
-from verification.catalogue import CONVOLUTION_BUGS, MAX_POOLING_BUGS
+from verification.catalogue.convolution import BUGS as CONVOLUTION_BUGS
 from verification.catalogue.convolution import FFT, Einsum
+from verification.catalogue.max_pooling import BUGS as MAX_POOLING_BUGS
 from verification.failure import Entry, PropertyFailed
 from verification.properties import properties
 from verification.search import explain, search
@@ -194,9 +195,8 @@ def test_the_script_reproduces_the_failure_without_this_package(ready, bug, prop
     assert f"print({printed})" in script
     # The planted bugs are classes without a name in their module, so the script says so; give it one.
     (tmp_path / "planted.py").write_text(
-        "from verification.catalogue import CONVOLUTION_BUGS, MAX_POOLING_BUGS\n"
-        f"bugs = {'CONVOLUTION_BUGS' if ready is convolution else 'MAX_POOLING_BUGS'}\n"
-        f"({bug},) = [b.layer for b in bugs if b.name == {bug!r}]\n"
+        f"from verification.catalogue.{ready.__name__} import BUGS\n"
+        f"({bug},) = [b.layer for b in BUGS if b.name == {bug!r}]\n"
     )
     lines = [
         f"from planted import {bug}" if bug in line and ("import" in line) else line for line in script.splitlines()

@@ -17,10 +17,10 @@ def layers(tmp_path, monkeypatch):
 
     def point(conv="", pool="", before=""):
         (tmp_path / "other_layers.py").write_text(
-            f"{before}\nimport layers\nfrom verification.catalogue import *\n"
-            f"(nn_convolutional_layer,) = [b.layer for b in CONVOLUTION_BUGS if b.name == {conv!r}]"
+            f"{before}\nimport layers\nfrom verification.catalogue import convolution, max_pooling\n"
+            f"(nn_convolutional_layer,) = [b.layer for b in convolution.BUGS if b.name == {conv!r}]"
             " or [layers.nn_convolutional_layer]\n"
-            f"(nn_max_pooling_layer,) = [b.layer for b in MAX_POOLING_BUGS if b.name == {pool!r}]"
+            f"(nn_max_pooling_layer,) = [b.layer for b in max_pooling.BUGS if b.name == {pool!r}]"
             " or [layers.nn_max_pooling_layer]\n"
         )
         monkeypatch.syspath_prepend(tmp_path)

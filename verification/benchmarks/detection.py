@@ -1,0 +1,326 @@
+"""`python -m verification.benchmarks.detection`: which planted bugs each checker finds, and what they are said to be.
+
+Every checker gets the same layers through its own public interface, once at one shape of the size that gradient
+checks are commonly run at, and once at drawn shapes. Writes detection.csv, detection.md and detection.png.
+A peer that is not installed (pip install "layerproof[peers]") is left out, and the table says so.
+"""
+
+import csv
+import importlib
+import math
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from hypothesis import Phase, given, settings
+from hypothesis import seed as seeded
+from hypothesis.errors import FlakyFailure
+
+from verification.accuracy import accuracy
+from verification.case import Array, Case
+from verification.catalogue import SECTIONS, Bug, Section
+from verification.checking import check
+from verification.diagnosis import diagnose, drawn
+from verification.failure import PropertyFailed
+from verification.properties import Collected, properties
+from verification.search import search
+from verification.spec import LayerSpec
+from verification.trial import Layer, Trial
+
+DRAWN = 10
+"""Drawn shapes that a peer is given; layerproof draws 100."""
+
+ABOUT_GRADIENTS = {
+    "backprop_matches_directional_differences",
+    "backprop_is_the_adjoint",
+    "backprop_is_linear_in_the_upstream_gradient",
+    "gradients_have_the_shapes_of_their_arguments",
+    "is_exact_at_a_realistic_size",
+}
+"""What gradient checkers are meant to find: bugs that one of these must catch. Others are marked "not meant"."""
+
+Peer = Callable[[LayerSpec, Case], bool]
+
+
+@click.command()
+@click.option("--seeds", default=20, show_default=True, help="Seeds with which layerproof looks for each bug.")
+@click.option("--examples", default=100, show_default=True, help="Examples of each property for the right layers.")
+@click.option("--layer", "only", multiple=True, help="Ready specs to take; all of them by default.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to.")
+def main(seeds: int, examples: int, only: tuple[str, ...], out: Path) -> None:
+    """Run every checker on the catalogue and write detection.csv, detection.md and detection.png."""
+    warnings.simplefilter("ignore")
+    start = time.perf_counter()
+    peers = _peers()
+    sections = [section for section in SECTIONS if not only or section.spec.__name__ in only]
+    rows = [
+        {"layer": section.spec(bug.layer).name, "bug": bug.name, "family": bug.family, "caught by": bug.caught_by}
+        | {"description": bug.description}
+        | _by_layerproof(section, bug, seeds)
+        | {name: _by_peer(peer, section, bug) for name, peer in peers.items()}
+        for section in sections
+        for bug in _said(section)
+    ]
+    alarms = list(_false_alarms(sections, examples))
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "detection.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    text = _markdown(rows, list(peers), alarms, seeds, time.perf_counter() - start)
+    (out / "detection.md").write_text(text, encoding="utf-8")
+    _picture(rows, list(peers), out / "detection.png")
+    click.echo(text)
+
+
+def _said(section: Section) -> Iterator[Bug]:
+    for bug in section.bugs:
+        click.echo(f"{section.spec(bug.layer).name}: {bug.name}", err=True)
+        yield bug
+
+
+def _by_layerproof(section: Section, bug: Bug, seeds: int) -> dict[str, Any]:
+    """Return for how many seeds the named property finds the bug, after how many examples, and the diagnosis."""
+    spec = section.spec(bug.layer)
+    (item,) = [item for item in properties(spec) if item.name == bug.caught_by]
+    needed = [_examples_needed(spec, item, seed) for seed in range(seeds)]
+    found = [count for count in needed if count]
+    result: dict[str, Any] = {"layerproof": "found" if len(found) == seeds else f"{len(found)} of {seeds} seeds"}
+    outcome = search(spec, item, settings(max_examples=100, database=None), seed=0)
+    families: list[str] = []
+    if outcome.failure and outcome.case:
+        (finding,) = diagnose(spec, [item], [outcome.failure])
+        families = sorted({diagnosis.family for diagnosis in finding.diagnoses})
+    verdict = "right" if bug.family in families else "wrong" if families else "none"
+    return result | {
+        "examples, median": float(np.median(found)) if found else "", "examples, most": max(found, default=""),
+        "diagnosis": " or ".join(families), "diagnosis is": verdict,
+    }  # fmt: skip
+
+
+def _examples_needed(spec: LayerSpec, item: Collected, seed: int) -> int:
+    """Return how many examples it takes until the property fails, 0 if it never does."""
+    count = 0
+
+    @seeded(seed)
+    @settings(settings.get_profile("default"), max_examples=100, database=None, phases=[Phase.generate])
+    @given(item.cases)
+    def run(case: Case) -> None:
+        nonlocal count
+        count += 1
+        item.check(Trial(spec, case))
+
+    try:
+        run()
+    except (PropertyFailed, FlakyFailure):
+        return count
+    return 0
+
+
+def _by_peer(peer: Peer, section: Section, bug: Bug) -> str:
+    """Return "found", "found (drawn)" if only at drawn shapes, "missed", or "not meant" for what it does not check."""
+    spec = section.spec(bug.layer)
+    cases = sorted(drawn(spec.cases, 60, 0), key=_size)
+    typical, some = cases[-1], cases[:: max(1, len(cases) // DRAWN)]
+    if peer(spec, typical):
+        return "found"
+    if any(peer(spec, case) for case in some):
+        return "found (drawn)"
+    return "missed" if bug.caught_by in ABOUT_GRADIENTS else "not meant"
+
+
+def _size(case: Case) -> int:
+    return sum(array.size for array in case.arrays.values())
+
+
+def _peers() -> dict[str, Peer]:
+    peers: dict[str, Peer] = {"accuracy test": _accuracy_test}
+    with suppress(ImportError):
+        torch = importlib.import_module("torch")
+        peers["gradcheck, slow"] = lambda spec, case: _torch_finds(torch, spec, case, fast=False)
+        peers["gradcheck, fast"] = lambda spec, case: _torch_finds(torch, spec, case, fast=True)
+    with suppress(ImportError):
+        jax = importlib.import_module("jax")
+        jax.config.update("jax_enable_x64", True)
+        check_vjp = importlib.import_module("jax.test_util").check_vjp
+        peers["check_vjp"] = lambda spec, case: _jax_finds(check_vjp, spec, case)
+    with suppress(ImportError):
+        autograd = importlib.import_module("autograd.extend"), importlib.import_module("autograd.test_util")
+        peers["check_grads"] = lambda spec, case: _autograd_finds(*autograd, spec, case)
+    return peers
+
+
+def _functions(
+    spec: LayerSpec, case: Case
+) -> tuple[list[Array], Callable[..., Array], Callable[..., tuple[Array, ...]]]:
+    """Return random arguments, and the layer as functions y(*arguments) and gradients(dLdy, *arguments)."""
+    names, random = spec.gradients, np.random.default_rng(0)
+    arguments = [random.standard_normal(case.arrays[name].shape) for name in names]
+    trial = Trial(spec, case)
+
+    def layer(values: tuple[Array, ...]) -> tuple[Layer, Array]:
+        given = dict(zip(names, (np.array(value) for value in values), strict=True))
+        return trial.layer(given), given.get("x", trial.x)
+
+    def forward(*values: Array) -> Array:
+        made, x = layer(values)
+        return made.forward(x)
+
+    def backward(dLdy: Array, *values: Array) -> tuple[Array, ...]:
+        made, x = layer(values)
+        return tuple(made.backprop(x, np.array(dLdy)).values())
+
+    return arguments, forward, backward
+
+
+def _finds(check: Callable[[], Any]) -> bool:
+    """Return whether the check raises, as every peer does on failure, or the layer raises under it."""
+    try:
+        check()
+    except Exception:
+        return True
+    return False
+
+
+def _torch_finds(torch: Any, spec: LayerSpec, case: Case, fast: bool) -> bool:
+    arguments, forward, backward = _functions(spec, case)
+
+    class Planted(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(ctx: Any, *tensors: Any) -> Any:
+            ctx.save_for_backward(*tensors)
+            return torch.from_numpy(np.array(forward(*(tensor.numpy() for tensor in tensors))))
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            given = [tensor.detach().numpy() for tensor in ctx.saved_tensors]
+            return tuple(torch.from_numpy(np.array(g)) for g in backward(upstream.numpy(), *given))
+
+    tensors = [torch.from_numpy(array).requires_grad_() for array in arguments]
+    torch.manual_seed(0)
+    return _finds(lambda: torch.autograd.gradcheck(Planted.apply, tensors, fast_mode=fast))
+
+
+def _jax_finds(check_vjp: Any, spec: LayerSpec, case: Case) -> bool:
+    arguments, forward, backward = _functions(spec, case)
+
+    def vjp(*values: Any) -> tuple[Array, Callable[[Any], tuple[Array, ...]]]:
+        return forward(*values), lambda upstream: backward(upstream, *values)
+
+    return _finds(lambda: check_vjp(forward, vjp, tuple(arguments)))
+
+
+def _autograd_finds(extend: Any, test_util: Any, spec: LayerSpec, case: Case) -> bool:
+    arguments, forward, backward = _functions(spec, case)
+    planted = extend.primitive(lambda *values: forward(*values))
+    makers = [lambda _y, *values, i=i: lambda upstream: backward(upstream, *values)[i] for i in range(len(arguments))]
+    extend.defvjp(planted, *makers)
+    np.random.seed(0)
+    return _finds(lambda: test_util.check_grads(planted, modes=["rev"], order=1)(*arguments))
+
+
+def _accuracy_test(spec: LayerSpec, _case: Case) -> bool:
+    """Return whether the assignment's test gives less than full points; it knows two layers and one shape."""
+    if spec.name not in ("convolution", "max_pooling"):
+        return False
+    others = {section.spec(section.variants[0]).name: section.variants[0] for section in SECTIONS}
+    made = {name: spec.make if name == spec.name else others[name] for name in ("convolution", "max_pooling")}
+
+    def convolution(*sizes: int) -> Any:
+        layer = made["convolution"](*sizes)
+        layer.W, layer.b = np.random.normal(0, 0.2, layer.W.shape), np.full(layer.b.shape, 0.01)
+
+        def update_weights(dW: Array, db: Array) -> None:
+            layer.W, layer.b = layer.W + dW, layer.b + db
+
+        layer.update_weights = update_weights
+        return layer
+
+    try:
+        results = accuracy(convolution, made["max_pooling"])
+    except Exception:
+        return True
+    return not all(result.percent > 99.99 for result in results)
+
+
+def _false_alarms(sections: Sequence[Section], examples: int) -> Iterator[dict[str, Any]]:
+    """Yield for each section how many examples its right layers took, how many properties failed, and the rate."""
+    for section in sections:
+        start, count, failed = time.perf_counter(), 0, []
+        for variant in section.variants:
+            spec = section.spec(variant)
+            report = check(replace(spec, realistic=None), examples=examples, seed=2**16)
+            count += sum(item.examples for item in report.properties)
+            failed += [f"{variant.__name__}: {item.name}" for item in report.failures]
+        seconds = time.perf_counter() - start
+        yield {
+            "layer": spec.name, "right layers": len(section.variants), "examples": count,
+            "false alarms": ", ".join(failed) or "none", "examples a second": round(count / seconds),
+        }  # fmt: skip
+
+
+def _markdown(
+    rows: list[dict[str, Any]], peers: list[str], alarms: list[dict[str, Any]], seeds: int, seconds: float
+) -> str:
+    columns = ["layerproof", *peers]
+    missing = [peer for peer in ("torch", "jax", "autograd") if not find_spec(peer)]
+    lines = [
+        f"{len(rows)} planted bugs, layerproof with {seeds} seeds; {seconds / 60:.0f} min."
+        + "".join(f" {peer} is not installed." for peer in missing),
+        "",
+        "| checker | found | at drawn shapes only | missed | not meant to find |",
+        "|---|---|---|---|---|",
+    ]
+    for name in columns:
+        counts = Counter(row[name] for row in rows)
+        numbers = [counts[key] for key in ("found", "found (drawn)", "missed", "not meant")]
+        lines.append(f"| {name} | {' | '.join(map(str, numbers))} |")
+    said = Counter(row["diagnosis is"] for row in rows)
+    medians = [row["examples, median"] for row in rows if row["examples, median"]]
+    most = max((row["examples, most"] for row in rows if row["examples, most"]), default=0)
+    lines += [
+        "",
+        f"Examples until a bug is found: median {np.median(medians):g}, most {most}."
+        f" Diagnosis: right {said['right']}, none {said['none']}, wrong {said['wrong']}.",
+        "",
+        "| layer | right layers | examples | false alarms | examples a second |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(str(value) for value in alarm.values())} |" for alarm in alarms),
+        f"| all | {sum(a['right layers'] for a in alarms)} | {sum(a['examples'] for a in alarms)} | | |",
+        "",
+        "| layer | bug | family | diagnosis | " + " | ".join(columns) + " |",
+        "|---" * (4 + len(columns)) + "|",
+    ]
+    for row in rows:
+        cells = [str(row[name]) for name in ("layer", "description", "family", "diagnosis", *columns)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _picture(rows: list[dict[str, Any]], peers: list[str], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
+    axes = figure.subplots()
+    columns = ["layerproof", *peers][::-1]
+    left = np.zeros(len(columns))
+    shades = {"found": "tab:green", "found (drawn)": "tab:olive", "missed": "tab:red", "not meant": "lightgrey"}
+    for key, color in shades.items():
+        counts = np.array([sum(row[name] == key for row in rows) for name in columns])
+        axes.barh(columns, counts, left=left, color=color, label=key)
+        left += counts
+    axes.set(xlabel=f"{len(rows)} planted bugs", xlim=(0, math.ceil(len(rows) / 10) * 10))
+    figure.legend(loc="outside upper center", ncols=4, fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

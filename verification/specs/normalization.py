@@ -1,0 +1,362 @@
+"""Normalization: gamma (x - mean) / sqrt(variance + eps) + beta, over slices of x.
+
+The three layers differ in the slices alone: a channel over the batch, the last axis, a group of channels
+of an image. The variance is that of the slice (divided by its size, not by its size less one).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from verification.case import Array, Case, whole
+from verification.mistakes import Mistake
+from verification.spec import BadArgument, LayerSpec
+from verification.strategies import SEEDS, numbers
+from verification.trial import Trial
+
+RTOL = 1e-8
+RTOL_REASON = (
+    "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, below 500 of dLdy for slices that"
+    " spread by 1 or more, and 4e-14 of y by rounding, of gradients no less than 1e-4 of dLdy; where the mean is 10^6"
+    " standard deviations a mean in float64 leaves 1e-10"
+)
+Slices = Callable[..., Array]
+"""Called with a shape and the settings, returns the number of the slice that each entry belongs to."""
+
+
+def batch_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of batch normalization in training: each channel over the batch and its positions.
+
+    implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, c) or
+    (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
+    Running averages are no part of it.
+    """
+    return _normalization("batch_normalization", implementation, _batch_case, _by_channel, 1, of_the_batch=True)
+
+
+def layer_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of layer normalization over the last axis.
+
+    implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, d) or
+    (n, t, d), the parameters gamma (d,) and beta (d,); backprop returns (dLdx, dLdgamma, dLdbeta).
+    """
+    return _normalization("layer_normalization", implementation, _layer_case, _by_row, -1)
+
+
+def group_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of group normalization: groups of neighbouring channels of an image.
+
+    implementation(num_groups, num_features, eps) makes the layer: the class itself or a function. x is
+    (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
+    """
+    return _normalization("group_normalization", implementation, _group_case, _by_group, 1)
+
+
+def _normalization(
+    name: str, make: Callable[..., Any], case: Callable[..., Case], slices: Slices, axis: int,
+    of_the_batch: bool = False,
+) -> LayerSpec:  # fmt: skip
+    """Return the spec; `axis` is that of gamma and beta."""
+
+    def reference(x: Array, gamma: Array, beta: Array, eps: float, **settings: Any) -> Array:
+        """Each slice by its exact sums. Source: the definition, with math.fsum."""
+        y = np.zeros(x.shape)
+        for _, where in _each(slices(x.shape, **settings)):
+            y[where] = _standardized(x[where], eps)[0]
+        return _along(gamma, axis, x) * y + _along(beta, axis, x)
+
+    def gradient(dLdy: Array, x: Array, gamma: Array, eps: float, **settings: Any) -> dict[str, Array]:
+        """By the Jacobian of each slice: (I - 1/m - z z^T / m) / sigma, where z is the slice normalized."""
+        z, dLdx = np.zeros(x.shape), np.zeros(x.shape)
+        upstream = dLdy * _along(gamma, axis, x)
+        for _, where in _each(slices(x.shape, **settings)):
+            z[where], sigma = _standardized(x[where], eps)
+            m = len(z[where])
+            dLdx[where] = (np.eye(m) - 1 / m - np.outer(z[where], z[where]) / m) @ upstream[where] / sigma
+        others = tuple(i for i in range(x.ndim) if i != axis % x.ndim)
+        return {"x": dLdx, "gamma": (dLdy * z).sum(axis=others), "beta": dLdy.sum(axis=others)}
+
+    def gradient_is_orthogonal_to_ones(trial: Trial) -> None:
+        """dLdx.sum() == 0 over each slice: a constant added to a slice changes nothing."""
+        dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
+        numbered = slices(trial.x.shape, **_without_eps(trial))
+        total = np.array([dLdx[where].sum() for _, where in _each(numbered)])
+        total /= max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
+        trial.compare("the sum of dLdx over each slice", total, np.zeros(len(total)), label="sum of dLdx")
+
+    return LayerSpec(
+        name=name,
+        make=make,
+        cases=_cases((0, 0), case),
+        reference=reference,
+        parameters=("gamma", "beta"),
+        rtol=RTOL,
+        rtol_reason=RTOL_REASON,
+        batch_independent=not of_the_batch,
+        bad_arguments=_bad_arguments(axis),
+        properties=(is_invariant_to_scale_and_shift, gradient_is_orthogonal_to_ones),
+        extremes=_cases((1, 4), case),
+        gradient=gradient,
+        mistakes=_mistakes(slices, axis),
+    )
+
+
+def _by_channel(shape: tuple[int, ...], **_settings: Any) -> Array:
+    return np.broadcast_to(np.arange(shape[1]).reshape(-1, *[1] * (len(shape) - 2)), shape)
+
+
+def _by_row(shape: tuple[int, ...], **_settings: Any) -> Array:
+    return np.broadcast_to(np.arange(math.prod(shape[:-1])).reshape(*shape[:-1], 1), shape)
+
+
+def _by_group(shape: tuple[int, ...], num_groups: int, **_settings: Any) -> Array:
+    group = np.arange(shape[1]) // (shape[1] // num_groups)
+    return np.broadcast_to((np.arange(shape[0])[:, None] * num_groups + group)[..., None, None], shape)
+
+
+def _each(slices: Array) -> list[tuple[int, Array]]:
+    return [(number, slices == number) for number in range(int(slices.max(initial=-1)) + 1)]
+
+
+def _standardized(values: Array, eps: float, less: int = 0) -> tuple[Array, float]:
+    """Return the values (m,) with mean 0 and variance 1 (but for eps), and sqrt(variance + eps)."""
+    centre = math.fsum(values) / len(values)
+    centred = values - centre
+    sigma = math.sqrt(math.fsum(centred**2) / (len(values) - less) + eps)
+    return centred / sigma, sigma
+
+
+def _along(parameter: Array, axis: int, x: Array) -> Array:
+    return parameter.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+
+
+# Cases
+
+
+def _cases(kinds: tuple[int, int], case: Callable[..., Case]) -> st.SearchStrategy[Case]:
+    return numbers(
+        images=(1, 3), channels=(1, 3), width=(1, 3), height=(1, 3), rank=(0, 1), eps=(0, 2), kind=kinds, seed=SEEDS
+    ).map(lambda drawn: case(**drawn))
+
+
+def values(count: int, size: int, kind: int, seed: int) -> Array:
+    """Return `count` slices of `size` entries.
+
+    Of kind 0 they are 2, 4, 6, ... in any order, each moved by at most 1/2: spread by construction, and
+    above 1, so that no simplification of a failing case takes their spread away. The other kinds are
+    limits: a spread of 1e-2 at 1e4, of 1e-6 at 0, all equal, and small and large by turns.
+    """
+    order = np.argsort(np.argsort(whole("order", seed, (count, size)), axis=1, kind="stable"), axis=1)
+    spread = 2 * order + 2 + (whole("x", seed, (count, size)) / 256 if seed > 1 else 0.0)
+    equal = spread[:, :1] + np.zeros(spread.shape)
+    return np.asarray((spread, spread / 100 + 1e4, spread * 1e-6, equal, spread * 100.0 ** (order % 3))[kind])
+
+
+def _case(x: Array, features: int, eps: int, seed: int, **settings: Any) -> Case:
+    gamma, beta = whole("gamma", seed, (features,)) / 64, whole("beta", seed, (features,)) / 64
+    return Case(
+        {"x": x, "gamma": gamma + (gamma == 0) if seed else gamma + 1, "beta": beta},
+        {**settings, "num_features": features, "eps": (1e-3, 1e-2, 1e-1)[eps]},
+        seed,
+    )
+
+
+def _batch_case(
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+) -> Case:  # fmt: skip
+    """Return a case; with one image of one entry a channel, which has no spread, at the limits only."""
+    sides = (width, height) if rank else ()
+    images += (images * math.prod(sides) == 1 and not kind) * 1
+    x = values(channels, images * math.prod(sides), kind, seed).reshape(channels, images, *sides)
+    return _case(np.ascontiguousarray(x.swapaxes(0, 1)), channels, eps, seed)
+
+
+def _layer_case(
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+) -> Case:  # fmt: skip
+    """Return a case with 2 to 6 entries in the last axis, at the limits 1 to 5."""
+    sides, features = (height,) if rank else (), channels + width - (kind > 0)
+    x = values(images * math.prod(sides), features, kind, seed).reshape(images, *sides, features)
+    return _case(x, features, eps, seed)
+
+
+def _group_case(
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+) -> Case:  # fmt: skip
+    """Return a case of `channels` channels in each of 1 or 2 groups, or of 3 where an image is of one entry."""
+    groups = 1 + rank if width * height > 1 else 1 + 2 * rank
+    channels += channels * width * height == 1 and not kind
+    x = values(images * groups, channels * width * height, kind, seed)
+    x = x.reshape(images, groups * channels, width, height)
+    return _case(x, groups * channels, eps, seed, num_groups=groups)
+
+
+# Properties, mistakes, bad arguments
+
+
+def is_invariant_to_scale_and_shift(trial: Trial) -> None:
+    """forward(2 x + 3; 4 eps) == forward(x; eps)."""
+    case = replace(trial.case, settings={**trial.case.settings, "eps": 4 * trial.case.settings["eps"]})
+    scaled = Trial(trial.spec, case, trial.script).layer().forward(2 * trial.x + 3)
+    because = " for 2 x + 3 and 4 eps: it should be forward(x)"
+    trial.compare("forward(x)", scaled, trial.layer().forward(trial.x), because)
+
+
+def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
+    def normalized(
+        trial: Trial, by: Slices = slices, less: int = 0, outside: float = 0.0, **changed: Any
+    ) -> tuple[Array, Array, Array] | None:
+        """Return the slices normalized, their deviations and the means over each of dLdy gamma and of that times z."""
+        settings = {**trial.case.settings, **changed}
+        eps = settings.pop("eps")
+        numbered = by(trial.x.shape, **settings)
+        z, sigma = np.zeros(trial.x.shape), np.zeros(trial.x.shape)
+        for _, where in _each(numbered):
+            if int(where.sum()) <= less or not (eps or np.ptp(trial.x[where])):
+                return None
+            z[where], spread = _standardized(trial.x[where], 0.0 if outside else eps, less)
+            sigma[where] = spread + outside
+            z[where] *= spread / sigma[where]
+        return z, sigma, numbered
+
+    def output(**changed: Any) -> Callable[[Trial], Array | None]:
+        def wrong(t: Trial) -> Array | None:
+            if "outside" in changed and any(
+                np.ptp(t.x[where]) == 0 for _, where in _each(slices(t.x.shape, **_without_eps(t)))
+            ):
+                return None
+            eps = {"outside": t.case.settings["eps"]} if "outside" in changed else {}
+            found = normalized(t, **{**changed, **eps})
+            if found is None:
+                return None
+            gamma, beta = (_along(t.arguments[name], axis, t.x) for name in ("gamma", "beta"))
+            return np.asarray(gamma * found[0] + beta)
+
+        return wrong
+
+    def gradient(form: Callable[..., Array], **changed: Any) -> Callable[[Trial], Array | None]:
+        """Return the form of (dLdy gamma, z, sigma, mean over slices, gamma)."""
+
+        def wrong(t: Trial) -> Array | None:
+            found = normalized(t, **changed)
+            if found is None:
+                return None
+            z, sigma, numbered = found
+
+            def mean(array: Array) -> Array:
+                result = np.zeros(array.shape)
+                for _, where in _each(numbered):
+                    result[where] = array[where].mean()
+                return result
+
+            gamma = _along(t.arguments["gamma"], axis, t.x)
+            return form(t.dLdy * gamma, z, sigma, mean, gamma)
+
+        return wrong
+
+    def right(u: Array, z: Array, sigma: Array, mean: Callable[[Array], Array], _gamma: Array) -> Array:
+        return np.asarray((u - mean(u) - z * mean(u * z)) / sigma)
+
+    def summed(of: Callable[[Trial], Array]) -> Callable[[Trial], Array]:
+        return lambda t: of(t).sum(axis=tuple(i for i in range(t.x.ndim) if i != axis % t.x.ndim))
+
+    return (
+        Mistake("term-missing", "dLdx", "dLdx takes mean and variance for constants: both of their terms are missing",
+                gradient(lambda u, z, s, mean, _g: u / s)),
+        Mistake("term-missing", "dLdx", "dLdx leaves out the term of the variance, z * mean(dLdz * z)",
+                gradient(lambda u, z, s, mean, _g: (u - mean(u)) / s)),
+        Mistake("term-missing", "dLdx", "dLdx leaves out the term of the mean, mean(dLdz)",
+                gradient(lambda u, z, s, mean, _g: (u - z * mean(u * z)) / s)),
+        Mistake("term-missing", "dLdx", "dLdx leaves out gamma",
+                lambda t: t.gradient(t.dLdy, gamma=np.ones(t.arguments["gamma"].shape))["x"]),
+        Mistake("term-missing", "dLdx", "dLdx is not divided by the standard deviation",
+                gradient(lambda u, z, s, mean, _g: u - mean(u) - z * mean(u * z))),
+        Mistake("wrong-formula", "dLdx", "dLdx is divided by the variance, not by the standard deviation",
+                gradient(lambda u, z, s, mean, _g: (u - mean(u) - z * mean(u * z)) / s**2)),
+        Mistake("sign", "dLdx", "dLdx has the sign of the variance's term wrong",
+                gradient(lambda u, z, s, mean, _g: (u - mean(u) + z * mean(u * z)) / s)),
+        Mistake("wrong-formula", "dLdx", "dLdx has the variance divided by the size of a slice less 1",
+                gradient(right, less=1)),
+        Mistake("term-missing", "dLdx", "dLdx leaves out eps", gradient(right, eps=0.0)),
+        Mistake("wrong-formula", "y", "y has the variance divided by the size of a slice less 1, not by its size",
+                output(less=1)),
+        Mistake("term-missing", "y", "y leaves out eps", output(eps=0.0)),
+        Mistake("wrong-formula", "y", "y has eps = 1e-5, whatever was asked for", output(eps=1e-5)),
+        Mistake("term-missing", "y", "y does not have the mean taken off",
+                lambda t: _not_centred(t, normalized(t), axis)),
+        Mistake("wrong-formula", "y", "y adds eps to the standard deviation; it should be to the variance",
+                output(outside=True)),
+        Mistake("wrong-formula", "y", "y is normalized over the whole array",
+                output(by=lambda shape, **_: np.zeros(shape, int))),
+        Mistake("axes-swapped", "y", "y is normalized over each image as a whole",
+                output(by=lambda shape, **_: np.broadcast_to(
+                    np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape))),
+        Mistake("axes-swapped", "y", "y is normalized over the batch (axis 0) alone",
+                output(by=lambda shape, **_: np.broadcast_to(
+                    np.arange(math.prod(shape[1:])).reshape(shape[1:]), shape))),
+        Mistake("groups-ignored", "y", "y is normalized over each channel of each image by itself",
+                output(by=lambda shape, **_: np.broadcast_to(np.arange(shape[0] * shape[1]).reshape(
+                    *shape[:2], *[1] * (len(shape) - 2)), shape) if len(shape) > 2 else np.zeros(shape, int))),
+        Mistake("channels-mixed", "y", "y takes every num_groups-th channel for a group; it should be neighbours",
+                output(by=lambda shape, num_groups=1, **_: np.broadcast_to(
+                    (np.arange(shape[0])[:, None] * num_groups + np.arange(shape[1]) % num_groups).reshape(
+                        *shape[:2], *[1] * (len(shape) - 2)), shape))),
+        Mistake("wrong-formula", "y", "y is divided by the variance, not by the standard deviation",
+                lambda t: _by_variance(t, normalized(t), axis)),
+        Mistake("term-missing", "y", "y leaves out gamma",
+                lambda t: t.reference(gamma=np.ones(t.arguments["gamma"].shape))),
+        Mistake("term-missing", "y", "y leaves out beta",
+                lambda t: t.reference(beta=np.zeros(t.arguments["beta"].shape))),
+        Mistake("wrong-formula", "dLdgamma", "dLdgamma is the sum of dLdy * x; it should be of dLdy * z, z normalized",
+                summed(lambda t: t.dLdy * t.x)),
+        Mistake("wrong-formula", "dLdgamma", "dLdgamma is the sum of dLdy * y; it should be of dLdy * z, z normalized",
+                summed(lambda t: t.dLdy * t.y)),
+        Mistake("term-missing", "dLdgamma", "dLdgamma is the sum of dLdy, as dLdbeta is; z is missing",
+                summed(lambda t: np.asarray(t.dLdy))),
+        Mistake("wrong-formula", "dLdbeta", "dLdbeta is multiplied by gamma",
+                lambda t: t.gradient(t.dLdy)["beta"] * t.arguments["gamma"]),
+    )  # fmt: skip
+
+
+def _by_variance(trial: Trial, found: tuple[Array, Array, Array] | None, axis: int) -> Array | None:
+    if found is None:
+        return None
+    z, sigma, _ = found
+    gamma, beta = (_along(trial.arguments[name], axis, trial.x) for name in ("gamma", "beta"))
+    return np.asarray(gamma * z / sigma + beta)
+
+
+def _not_centred(trial: Trial, found: tuple[Array, Array, Array] | None, axis: int) -> Array | None:
+    if found is None:
+        return None
+    gamma, beta = (_along(trial.arguments[name], axis, trial.x) for name in ("gamma", "beta"))
+    return np.asarray(gamma * trial.x / found[1] + beta)
+
+
+def _without_eps(trial: Trial) -> dict[str, Any]:
+    return {name: value for name, value in trial.case.settings.items() if name != "eps"}
+
+
+def _grown(array: Array, axis: int) -> Array:
+    return np.concatenate([array, array.take([0], axis=axis)], axis=axis)
+
+
+def _bad_arguments(axis: int) -> tuple[BadArgument, ...]:
+    return (
+        BadArgument(
+            "forward, x with a feature too many", "x",
+            lambda layer, case: layer.call("forward", _grown(case.arrays["x"], axis)),
+        ),
+        BadArgument(
+            "backprop, dLdy with a feature too many", "dLdy",
+            lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], axis)),
+        ),
+        BadArgument(
+            "backprop, dLdy of another batch size", "dLdy",
+            lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], 0)),
+        ),
+    )  # fmt: skip

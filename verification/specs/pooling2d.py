@@ -1,0 +1,552 @@
+"""Two-dimensional pooling as libraries have it: windows, strides and padding by height and width; and over all of x.
+
+Source of the definitions: documentation of torch.nn.MaxPool2d, AvgPool2d and their adaptive forms with output size 1.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from verification.case import Array, Case, whole
+from verification.mistakes import Mistake
+from verification.spec import BadArgument, LayerSpec
+from verification.specs.convolution2d import Pair, at_most, by_axis, paired, too_large
+from verification.strategies import SEEDS, numbers, spaced, tied
+from verification.trial import Layer, Trial
+
+
+def max_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a max-pooling layer with stride and padding.
+
+    implementation(kernel_size, stride, padding), each a pair (height, width), makes the layer: the class
+    itself or a function. Padding is at most half the kernel and counts as minus infinity. x is
+    (n, c, h, w), and backprop returns dLdx. Where several entries of a window are the largest, backprop
+    may split dLdy over them in any way, but not give all of it to each.
+    """
+    return LayerSpec(
+        name="max_pooling2d",
+        make=implementation,
+        cases=pooling_cases().map(lambda drawn: max_case(**drawn)),
+        reference=largest,
+        piecewise_linear=True,
+        terms=lambda **_: 1,
+        realistic=max_case(4, 3, (3, 2), (2, 2), (1, 0), (26, 25), values=0, seed=2, largest=10**6),
+        bad_arguments=_bad_arguments(largest),
+        properties=(gradient_is_a_subgradient, gradient_conserves_the_upstream_sum, follows_a_constant_added_to_x),
+        extremes=pooling_cases().map(lambda drawn: far_below_zero(max_case(**drawn))),
+        gradient=largest_gradient,
+        mistakes=MAX_MISTAKES,
+    )
+
+
+def average_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of an average-pooling layer with stride and padding.
+
+    implementation(kernel_size, stride, padding, count_include_pad) makes the layer: the class itself or a
+    function. All but the last are pairs (height, width); padding is at most half the kernel and counts as
+    zero, as entries to divide by only where count_include_pad. x is (n, c, h, w), and backprop returns
+    dLdx. x, dLdy and directions are multiples of whatever may be divided by, so all averages are whole.
+    """
+    return LayerSpec(
+        name="average_pooling2d",
+        make=implementation,
+        cases=pooling_cases(count_include_pad=(0, 1)).map(lambda drawn: average_case(**drawn)),
+        reference=average,
+        affine_in=("x",),
+        terms=lambda kernel_size, **_: math.prod(kernel_size) + 1,
+        realistic=average_case(4, 3, (3, 2), (2, 2), (1, 1), (26, 25), 0, count_include_pad=0, seed=2, largest=10**6),
+        bad_arguments=_bad_arguments(average),
+        properties=(average_of_ones_is_the_part_inside, gradient_conserves_the_upstream_sum_without_padding),
+        gradient=average_gradient,
+        mistakes=AVERAGE_MISTAKES,
+    )
+
+
+def global_max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a layer that takes the largest entry of each channel, x (n, c, h, w) -> y (n, c).
+
+    implementation() makes the layer. Equal entries may share dLdy in any way, but not each take all of it.
+    """
+    return LayerSpec(
+        name="global_max_pooling",
+        make=implementation,
+        cases=global_cases().map(lambda drawn: global_max_case(**drawn)),
+        reference=lambda x: np.array([[channel.max() for channel in image] for image in x]),
+        piecewise_linear=True,
+        terms=lambda **_: 1,
+        realistic=global_max_case(4, 8, 14, 15, values=0, seed=2),
+        bad_arguments=GLOBAL_BAD_ARGUMENTS,
+        properties=(global_gradient_is_a_subgradient, follows_a_constant_added_to_x),
+        gradient=_global_largest_gradient,
+        mistakes=GLOBAL_MAX_MISTAKES,
+    )
+
+
+def global_average_pooling(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a layer that takes the average of each channel, x (n, c, h, w) -> y (n, c).
+
+    implementation() makes the layer. x, dLdy and directions are multiples of h w, so all averages are whole.
+    """
+    return LayerSpec(
+        name="global_average_pooling",
+        make=implementation,
+        cases=global_cases().map(lambda drawn: global_average_case(**drawn)),
+        reference=lambda x: np.array([[math.fsum(channel.flat) / channel.size for channel in image] for image in x]),
+        affine_in=("x",),
+        terms=lambda x, **_: math.prod(x.shape[2:]) + 1,
+        realistic=global_average_case(4, 8, 14, 15, values=0, seed=2),
+        bad_arguments=GLOBAL_BAD_ARGUMENTS,
+        properties=(follows_a_constant_added_to_x, gradient_is_the_same_all_over_a_channel),
+        gradient=lambda dLdy, x: {"x": np.multiply.outer(dLdy, np.full(x.shape[2:], 1 / math.prod(x.shape[2:])))},
+        mistakes=GLOBAL_AVERAGE_MISTAKES,
+    )
+
+
+# Cases
+
+
+def pooling_cases(**more: Pair) -> st.SearchStrategy[dict[str, Any]]:
+    """Draw settings with windows that overlap, touch or leave gaps, and sizes that do not divide."""
+    bounds = {"kernel": (1, 4), "stride": (1, 4), "padding": (0, 2), "extra": (0, 5)}
+    return numbers(images=(1, 2), channels=(1, 2), **by_axis(bounds), values=(0, 2), **more, seed=SEEDS).map(
+        lambda drawn: paired(drawn, bounds)
+    )
+
+
+def global_cases() -> st.SearchStrategy[dict[str, int]]:
+    """Sizes of x, not square, and what its values are like."""
+    return numbers(images=(1, 3), channels=(1, 3), height=(1, 4), width=(1, 4), values=(0, 2), seed=SEEDS)
+
+
+def max_case(
+    images: int, channels: int, kernel: Pair, stride: Pair, padding: Pair, extra: Pair, values: int, seed: int,
+    largest: int = 90,
+) -> Case:  # fmt: skip
+    """Return the case of this size with at most `largest` entries; padding counts modulo half the kernel, and one.
+
+    x is drawn from the seed: any whole numbers, ties, or all negative.
+    """
+    padding = padding[0] % (kernel[0] // 2 + 1), padding[1] % (kernel[1] // 2 + 1)
+    height, width = (max(1, k - 2 * p) + e for k, p, e in zip(kernel, padding, extra, strict=True))
+    channels, images = at_most(largest // (height * width), channels, images)
+    x = _values((images, channels, height, width), values, seed)
+    return Case(arrays={"x": x}, settings={"kernel_size": kernel, "stride": stride, "padding": padding}, seed=seed)
+
+
+def average_case(
+    images: int, channels: int, kernel: Pair, stride: Pair, padding: Pair, extra: Pair, values: int,
+    count_include_pad: int, seed: int, largest: int = 90,
+) -> Case:  # fmt: skip
+    """Return the case of this size, of multiples of every number of entries that may lie in a window."""
+    case = max_case(images, channels, kernel, stride, padding, extra, values, seed, largest)
+    x = case.arrays["x"]
+    step = math.lcm(*range(1, kernel[0] + 1)) * math.lcm(*range(1, kernel[1] + 1))
+    settings = {**case.settings, "count_include_pad": bool(count_include_pad)}
+    shape = (*x.shape[:2], *_counts(x, **case.settings))
+    return Case(_multiples(x, shape, step, seed), settings, seed)
+
+
+def global_max_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
+    """Return the case of this size, with values as for max-pooling."""
+    return Case({"x": _values((images, channels, height, width), values, seed)}, {}, seed)
+
+
+def global_average_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
+    """Return the case of this size, of multiples of height * width."""
+    x = _values((images, channels, height, width), values, seed)
+    return Case(_multiples(x, x.shape[:2], height * width, seed), {}, seed)
+
+
+def far_below_zero(case: Case) -> Case:
+    """Return the case with other values, none equal, all less than any number that may stand for minus infinity."""
+    x = case.arrays["x"]
+    return replace(case, arrays={"x": (spaced(x, 1) - x.size) * 2.0**200})
+
+
+def _values(shape: tuple[int, ...], values: int, seed: int) -> Array:
+    return (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
+
+
+def _multiples(x: Array, shape: tuple[int, ...], step: int, seed: int) -> dict[str, Array]:
+    """Return x, dLdy of this shape, and the direction in which x is moved, all multiples of step."""
+    return {
+        "x": step * x,
+        "dLdy": step * whole("dLdy", seed, shape),
+        "v for x": step * whole("v for x", seed, x.shape),
+    }
+
+
+# What is right
+
+
+def _counts(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, **_settings: Any) -> tuple[int, int]:
+    h, w = (
+        (side + 2 * p - k) // s + 1 for side, p, k, s in zip(x.shape[2:], padding, kernel_size, stride, strict=True)
+    )
+    return h, w
+
+
+def _windows(x: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> Iterator[tuple[int, int, Any]]:
+    """Yield row, column and the part of x that lies in the window there."""
+    (kh, kw), (sh, sw), (p, q) = kernel_size, stride, padding
+    for i, j in np.ndindex(*_counts(x, kernel_size, stride, padding)):
+        top, left = i * sh - p, j * sw - q
+        yield i, j, np.s_[:, :, max(0, top) : max(0, top + kh), max(0, left) : max(0, left + kw)]
+
+
+def largest(x: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> Array:
+    """x (n, c, h, w) -> the largest entry of every window, (n, c, (h + 2 ph - kh) // sh + 1, ...).
+
+    Source: the definition, a window at a time; a window has only what lies in x.
+    """
+    y = np.empty((*x.shape[:2], *_counts(x, kernel_size, stride, padding)))
+    for i, j, window in _windows(x, kernel_size, stride, padding):
+        y[:, :, i, j] = x[window].max(axis=(2, 3))
+    return y
+
+
+def largest_gradient(dLdy: Array, x: Array, kernel_size: Pair, stride: Pair, padding: Pair) -> dict[str, Array]:
+    """Return {"x": dLdx}: the first of the largest entries takes what comes from a window."""
+    return {"x": _shared(_first, dLdy, x, kernel_size, stride, padding)}
+
+
+def average(x: Array, kernel_size: Pair, stride: Pair, padding: Pair, count_include_pad: bool) -> Array:
+    """x (n, c, h, w) -> the average of every window, (n, c, (h + 2 ph - kh) // sh + 1, ...).
+
+    Source: the definition, a window at a time: the sum of what lies in x, divided by the area of the
+    window, or of that part.
+    """
+    y = np.empty((*x.shape[:2], *_counts(x, kernel_size, stride, padding)))
+    for i, j, window in _windows(x, kernel_size, stride, padding):
+        inside = x[window]
+        area = math.prod(kernel_size) if count_include_pad else inside[0, 0].size
+        y[:, :, i, j] = inside.sum(axis=(2, 3)) / area
+    return y
+
+
+def average_gradient(
+    dLdy: Array, x: Array, kernel_size: Pair, stride: Pair, padding: Pair, count_include_pad: bool
+) -> dict[str, Array]:
+    """Return {"x": dLdx}: every entry of a window takes its share."""
+
+    def share(window: Array) -> Array:
+        area = math.prod(kernel_size) if count_include_pad else window[0, 0].size
+        return np.full(window.shape, 1 / area)
+
+    return {"x": _shared(share, dLdy, x, kernel_size, stride, padding)}
+
+
+def _shared(
+    share: Callable[[Array], Array], dLdy: Array, x: Array, kernel_size: Pair, stride: Pair, padding: Pair,
+    *, add: bool = True, keep: bool = False,
+) -> Array:  # fmt: skip
+    """Return dLdx with this share (n, c, kh, kw) of dLdy for the entries of each window.
+
+    Where windows overlap shares are added up, or else (not add) the later one stays, if it is not 0 (keep).
+    """
+    dLdx = np.zeros(x.shape)
+    for i, j, window in _windows(x, kernel_size, stride, padding):
+        part = share(x[window]) * dLdy[:, :, i : i + 1, j : j + 1]
+        dLdx[window] = dLdx[window] + part if add else np.where((part == 0) & keep, dLdx[window], part)
+    return dLdx
+
+
+def _first(window: Array) -> Array:
+    flat = window.reshape(*window.shape[:2], -1)
+    chosen = flat.argmax(axis=2)[..., np.newaxis] == np.arange(flat.shape[2])
+    return np.asarray(chosen.reshape(window.shape), float)
+
+
+def _every_largest(window: Array) -> Array:
+    return np.asarray(window == window.max(axis=(2, 3), keepdims=True), float)
+
+
+def _only_largest(window: Array) -> Array:
+    every = _every_largest(window)
+    return np.asarray(every * (every.sum(axis=(2, 3), keepdims=True) == 1))
+
+
+def _evenly(window: Array) -> Array:
+    return np.full(window.shape, 1 / window[0, 0].size)
+
+
+def _global_largest_gradient(dLdy: Array, x: Array) -> dict[str, Array]:
+    return {"x": _first(x) * dLdy[:, :, np.newaxis, np.newaxis]}
+
+
+# Properties
+
+
+def gradient_is_a_subgradient(trial: Trial) -> None:
+    """With dLdy at one window an image: dLdx >= 0 where its entries are the largest, 0 elsewhere, sum dLdy.
+
+    Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
+    """
+    windows = list(_windows(trial.x, **trial.case.settings))
+    i, j, window = trial.pick(windows)
+    u = np.zeros(trial.y.shape)
+    u[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", u.shape[:2]))
+    _split(trial, u, window, trial.y[:, :, i : i + 1, j : j + 1], f" for dLdy at window [{i}, {j}] only")
+
+
+def global_gradient_is_a_subgradient(trial: Trial) -> None:
+    """For dLdy > 0: dLdx >= 0 where entries of a channel are the largest, 0 elsewhere, and its sum is dLdy."""
+    u = 1 + abs(trial.whole("positive dLdy", trial.y.shape))
+    _split(trial, u, np.s_[:], trial.y[:, :, np.newaxis, np.newaxis], " for positive dLdy")
+
+
+def _split(trial: Trial, dLdy: Array, window: Any, most: Array, where: str) -> None:
+    dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, dLdy)["x"], trial.x.shape)
+    allowed = np.zeros(trial.x.shape, bool)
+    allowed[window] = trial.x[window] == most
+    zero = np.zeros(trial.x.shape)
+    trial.compare("dLdx", np.where(allowed, 0.0, dLdx), zero, where + ": no largest entry there")
+    trial.compare("dLdx", np.minimum(dLdx, 0.0), zero, where + ": no part may be negative")
+    _same_sums(trial, dLdx, dLdy, where + ", which the largest entries should share")
+
+
+def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
+    """sum(dLdx) == sum(dLdy), over each image and channel: every window has an entry of x."""
+    dLdx = trial.layer().backprop(trial.x, trial.dLdy)["x"]
+    _same_sums(trial, trial.expect_shape("dLdx", dLdx, trial.x.shape), trial.dLdy, "")
+
+
+def gradient_conserves_the_upstream_sum_without_padding(trial: Trial) -> None:
+    """sum(dLdx) == sum(dLdy), over each image and channel, of the layer that does not count padding."""
+    layer = _other(trial, count_include_pad=False)
+    dLdx = trial.expect_shape("dLdx", layer.backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
+    _same_sums(trial, dLdx, trial.dLdy, " where padding is not counted")
+
+
+def average_of_ones_is_the_part_inside(trial: Trial) -> None:
+    """forward(1) == (entries of the window inside x) / area where padding is counted, and 1 where it is not."""
+    s, ones = trial.case.settings, np.ones(trial.x.shape)
+    expected = np.ones(trial.y.shape)
+    if s["count_include_pad"]:
+        axes = zip(trial.x.shape[2:], trial.y.shape[2:], s["kernel_size"], s["stride"], s["padding"], strict=True)
+        down, across = (
+            np.array([np.isin(np.arange(i * step - p, i * step - p + k), np.arange(side)).mean() for i in range(count)])
+            for side, count, k, step, p in axes
+        )
+        expected = expected * np.multiply.outer(down, across)
+    trial.compare("forward(x)", trial.layer().forward(ones), expected, " for x of ones")
+
+
+def follows_a_constant_added_to_x(trial: Trial) -> None:
+    """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
+    c = trial.pick([-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
+    layer = trial.layer()
+    trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
+
+
+def gradient_is_the_same_all_over_a_channel(trial: Trial) -> None:
+    """dLdx[n, c, i, j] == dLdx[n, c, 0, 0]."""
+    dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
+    trial.compare("dLdx", dLdx, dLdx[:, :, :1, :1] + np.zeros(dLdx.shape), ": it should be the same all over a channel")
+
+
+def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
+    axes = (2, 3)
+    trial.compare(
+        "the sum of dLdx over each image and channel", dLdx.sum(axis=axes), dLdy.sum(axis=axes[: dLdy.ndim - 2]), where,
+        label="dLdx.sum(axis=(2, 3))",
+    )  # fmt: skip
+
+
+def _other(trial: Trial, **settings: Any) -> Layer:
+    settings = {**trial.case.settings, **settings}
+    return Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer()
+
+
+# Mistakes
+
+
+def _settings(trial: Trial) -> dict[str, Any]:
+    return {name: trial.case.settings[name] for name in ("kernel_size", "stride", "padding")}
+
+
+def _of_windows(trial: Trial, entry: Callable[[Array], Array], padding: float | None = None) -> Array:
+    """Return y with entry (n, c, kh, kw) -> (n, c) of each window, of what lies in x, or padded with a value."""
+    x, settings = trial.x, _settings(trial)
+    if padding is not None:
+        p, q = settings["padding"]
+        x = np.pad(x, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=padding)
+        settings["padding"] = 0, 0
+    y = np.zeros(trial.y.shape)
+    for i, j, window in _windows(x, **settings):
+        y[:, :, i, j] = entry(x[window])
+    return y
+
+
+def _with_share(
+    share: Callable[[Array], Array], *, add: bool = True, keep: bool = False
+) -> Callable[[Trial], Array | None]:
+    return lambda trial: _shared(share, trial.dLdy, trial.x, **_settings(trial), add=add, keep=keep)
+
+
+def _area_is(area: Callable[[Trial, Array], float]) -> dict[str, Callable[[Trial], Array]]:
+    """Return y and dLdx where sums are divided by something else."""
+
+    def y(trial: Trial) -> Array:
+        return _of_windows(trial, lambda window: np.asarray(window.sum(axis=(2, 3)) / area(trial, window)))
+
+    def input_gradient(trial: Trial) -> Array:
+        return _shared(
+            lambda window: np.full(window.shape, 1 / area(trial, window)), trial.dLdy, trial.x, **_settings(trial)
+        )
+
+    return {"y": y, "dLdx": input_gradient}
+
+
+def _area(trial: Trial, _window: Array) -> float:
+    return float(math.prod(trial.case.settings["kernel_size"]))
+
+
+def _cut_at_the_corner(share: Callable[[Trial, Array], Array], outside: float) -> Callable[[Trial], Array | None]:
+    """Return dLdx if it is cut from the corner of its frame, in which x has this value outside."""
+
+    def wrong(trial: Trial) -> Array | None:
+        (p, q), (h, w) = trial.case.settings["padding"], trial.x.shape[2:]
+        framed = np.pad(trial.x, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=outside)
+        settings = {**_settings(trial), "padding": (0, 0)}
+        dLdx = _shared(lambda window: share(trial, window), trial.dLdy, framed, **settings)
+        return dLdx[:, :, :h, :w] if p or q else None
+
+    return wrong
+
+
+def _average_share(trial: Trial, window: Array) -> Array:
+    """Return the share of each entry of a window in which padding is not a number."""
+    inside = np.isfinite(window[:1, :1]).sum()
+    return np.full(window.shape, 1 / (_area(trial, window) if trial.case.settings["count_include_pad"] else inside))
+
+
+MAX_MISTAKES = (
+    Mistake("padding-ignored", "dLdx", "dLdx is cut from the corner of its frame: leave out the padding before x too",
+            _cut_at_the_corner(lambda _trial, window: _first(window), -np.inf)),
+    Mistake("padding-value", "y", "y has padding that counts as 0: pad with minus infinity",
+            lambda trial: _of_windows(trial, lambda window: window.max(axis=(2, 3)), 0.0)),
+    Mistake("zero-start", "y", "y has a maximum that starts at 0: start at minus infinity",
+            lambda trial: np.maximum(trial.y, 0)),
+    Mistake("wrong-operation", "y", "y holds the smallest entry of each window, not the largest",
+            lambda trial: _of_windows(trial, lambda window: window.min(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the mean of each window, not the largest entry",
+            lambda trial: _of_windows(trial, lambda window: window.mean(axis=(2, 3)))),
+    Mistake("wrong-operation", "y", "y holds the largest absolute value, not the largest entry",
+            lambda trial: _of_windows(trial, lambda window: abs(window).max(axis=(2, 3)))),
+    Mistake("not-accumulated", "dLdx", "dLdx is overwritten where windows overlap: += for =",
+            _with_share(_first, add=False)),
+    Mistake("not-accumulated", "dLdx", "dLdx has one dLdy for an entry that is the largest of several windows",
+            _with_share(_first, add=False, keep=True)),
+    Mistake("wrong-operation", "dLdx", "dLdx spreads dLdy over the whole window, as for a mean", _with_share(_evenly)),
+    Mistake("wrong-operation", "dLdx", "dLdx gives dLdy to the smallest entry of each window, not to the largest",
+            _with_share(lambda window: _first(-window))),
+    Mistake("full-gradient-to-ties", "dLdx at ties",
+            "where several entries are the largest each takes all of dLdy: choose one, or share it",
+            _with_share(_every_largest)),
+    Mistake("no-gradient-to-ties", "dLdx at ties", "where several entries are the largest none takes dLdy",
+            _with_share(_only_largest)),
+)  # fmt: skip
+
+AVERAGE_MISTAKES = (
+    *(
+        Mistake(family, array, f"{array} {sentence}", wrong)
+        for family, sentence, area in (
+            ("wrong-formula", "divides by the number of entries inside x, whatever count_include_pad is",
+             lambda _trial, window: window[0, 0].size),
+            ("wrong-formula", "divides by the area of the window, whatever count_include_pad is", _area),
+            ("term-missing", "is not divided: it holds sums, not averages", lambda _trial, _window: 1),
+            ("axes-swapped", "divides by the height of the window, squared",
+             lambda trial, _window: trial.case.settings["kernel_size"][0] ** 2),
+            ("wrong-formula", "divides by the strides, not by the sides of the window",
+             lambda trial, _window: math.prod(trial.case.settings["stride"])),
+        )
+        for array, wrong in _area_is(area).items()
+    ),
+    Mistake("padding-ignored", "dLdx", "dLdx is cut from the corner of its frame: leave out the padding before x too",
+            _cut_at_the_corner(_average_share, np.nan)),
+    Mistake("not-accumulated", "dLdx", "dLdx is overwritten where windows overlap: += for =",
+            lambda trial: _shared(
+                lambda window: _average_share(trial, window), trial.dLdy, trial.x, **_settings(trial), add=False)),
+)  # fmt: skip
+
+GLOBAL_MAX_MISTAKES = (
+    Mistake("border-missing", "y", "y leaves out the last row of x",
+            lambda trial: trial.x[:, :, :-1].max(axis=(2, 3)) if trial.x.shape[2] > 1 else None),
+    Mistake("zero-start", "y", "y has a maximum that starts at 0: start at minus infinity",
+            lambda trial: np.maximum(trial.y, 0)),
+    Mistake("wrong-operation", "y", "y holds means, not the largest entries", lambda trial: trial.x.mean(axis=(2, 3))),
+    Mistake("wrong-operation", "dLdx", "dLdx spreads dLdy over the whole channel, as for a mean",
+            lambda trial: _evenly(trial.x) * trial.dLdy[:, :, np.newaxis, np.newaxis]),
+    Mistake("channels-mixed", "y", "y holds the largest entry of each image, whatever its channel",
+            lambda trial: np.broadcast_to(trial.x.max(axis=(1, 2, 3))[:, np.newaxis], trial.y.shape)),
+    Mistake("full-gradient-to-ties", "dLdx at ties", "where several entries are the largest each takes all of dLdy",
+            lambda trial: _every_largest(trial.x) * trial.dLdy[:, :, np.newaxis, np.newaxis]),
+    Mistake("no-gradient-to-ties", "dLdx at ties", "where several entries are the largest none takes dLdy",
+            lambda trial: _only_largest(trial.x) * trial.dLdy[:, :, np.newaxis, np.newaxis]),
+)  # fmt: skip
+
+GLOBAL_AVERAGE_MISTAKES = (
+    Mistake("border-missing", "y", "y leaves out the last row of x",
+            lambda trial: trial.x[:, :, :-1].mean(axis=(2, 3)) if trial.x.shape[2] > 1 else None),
+    Mistake("wrong-formula", "y", "y averages absolute values", lambda trial: abs(trial.x).mean(axis=(2, 3))),
+    Mistake("wrong-operation", "dLdx", "dLdx gives all of dLdy to the largest entry: give each 1 / (h w) of it",
+            lambda trial: _global_largest_gradient(trial.dLdy, trial.x)["x"]),
+    Mistake("term-missing", "y", "y holds sums: divide by h w", lambda trial: trial.x.sum(axis=(2, 3))),
+    Mistake("term-missing", "dLdx", "dLdx is dLdy everywhere: divide by h w",
+            lambda trial: np.ones(trial.x.shape) * trial.dLdy[:, :, np.newaxis, np.newaxis]),
+    Mistake("axes-swapped", "dLdx", "dLdx is divided by the height, squared: divide by h w",
+            lambda trial: np.ones(trial.x.shape) * trial.dLdy[:, :, np.newaxis, np.newaxis] / trial.x.shape[2] ** 2),
+    Mistake("wrong-operation", "y", "y holds the largest entry of each", lambda trial: trial.x.max(axis=(2, 3))),
+)  # fmt: skip
+
+
+# Calls to refuse
+
+
+def _bad_arguments(reference: Callable[..., Array]) -> tuple[BadArgument, ...]:
+    def upstream(case: Case, axis: int) -> Array:
+        return too_large(reference(x=case.arrays["x"], **case.settings), axis)
+
+    def narrow(case: Case) -> Array:
+        width = case.settings["kernel_size"][1] - 1 - 2 * case.settings["padding"][1]
+        return case.arrays["x"][..., : max(0, width)]
+
+    return (
+        BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
+        BadArgument(
+            "forward, x narrower than the window", "x", lambda layer, case: layer.call("forward", narrow(case))
+        ),
+        BadArgument(
+            "forward, x without rows", "x", lambda layer, case: layer.call("forward", case.arrays["x"][:, :, :0])
+        ),
+        BadArgument(
+            "backprop, dLdy of the shape of a larger y", "dLdy",
+            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 2)),
+        ),
+        BadArgument(
+            "backprop, dLdy of another batch size", "dLdy",
+            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 0)),
+        ),
+    )  # fmt: skip
+
+
+GLOBAL_BAD_ARGUMENTS = (
+    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
+    BadArgument(
+        "forward, x without rows", "x", lambda layer, case: layer.call("forward", case.arrays["x"][:, :, :0])
+    ),
+    BadArgument(
+        "backprop, dLdy with a channel too many", "dLdy",
+        lambda layer, case: layer.call(
+            "backprop", case.arrays["x"], too_large(case.arrays["x"][:, :, 0, 0], 1)),
+    ),
+    BadArgument(
+        "backprop, dLdy of rank 4", "dLdy",
+        lambda layer, case: layer.call("backprop", case.arrays["x"], case.arrays["x"][:, :, :1, :1]),
+    ),
+)  # fmt: skip
