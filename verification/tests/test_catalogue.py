@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, seed, settings
 from hypothesis.errors import FlakyFailure
 
-from verification import check
+from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
 from verification.diagnosis import diagnose
 from verification.failure import PropertyFailed
@@ -17,10 +17,16 @@ from verification.search import Outcome, search
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
-BUGS: list[tuple[Any, Any]] = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
+ALL: list[tuple[Any, Any]] = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
 VARIANTS = [(section.spec, layer) for section in SECTIONS for layer in section.variants]
+THOROUGH = settings().max_examples > 100
+"""By default a bug in five stands for those of the layers that are not the assignment's; `thorough` takes all."""
+
+BUGS = [
+    (ready, bug) for i, (ready, bug) in enumerate(ALL) if THOROUGH or ready in (convolution, max_pooling) or i % 5 == 0
+]
 PROFILE = settings(max_examples=50, database=None)
-EACH_PROPERTY = list({bug.caught_by: (ready, bug) for ready, bug in BUGS}.values())
+EACH_PROPERTY = list({bug.caught_by: (ready, bug) for ready, bug in ALL}.values())
 
 
 def _name(value: Any) -> str:
@@ -62,7 +68,7 @@ def test_smallest_case_is_small(ready, bug):
         assert outcome.case.arrays["x"].size <= 12
 
 
-EACH_FAMILY = {bug.family: (ready, bug) for ready, bug in reversed(BUGS)}
+EACH_FAMILY = {bug.family: (ready, bug) for ready, bug in reversed(ALL) if bug.name != "channels_weighted"}
 NAMED = [
     "filter-not-flipped", "filter-flipped", "axes-swapped", "channels-mixed", "shifted", "border-missing", "sign",
     "scaled", "upstream-ignored", "upstream-nonlinear", "batch-not-summed", "batch-averaged", "not-accumulated",
@@ -73,7 +79,7 @@ NAMED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("family", NAMED)
+@pytest.mark.parametrize("family", NAMED if THOROUGH else NAMED[::3])
 def test_diagnosis_names_the_mistake(family):
     spec, collected, outcome = _outcome(*EACH_FAMILY[family])
     assert outcome.failure
@@ -86,7 +92,7 @@ def test_every_property_has_a_planted_bug(section):
     own = {check.__name__ for check in section.spec(section.variants[0]).properties}
     assert own <= {bug.caught_by for bug in section.bugs}
     collected = {item.name for item in properties(section.spec(section.variants[0]))}
-    assert collected <= {bug.caught_by for _, bug in BUGS} | own
+    assert collected <= {bug.caught_by for _, bug in ALL} | own
 
 
 @pytest.mark.parametrize(("ready", "layer"), VARIANTS, ids=_name)
