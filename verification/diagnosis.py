@@ -86,9 +86,10 @@ def diagnose(spec: LayerSpec, items: Sequence[Collected], failures: Sequence[Pro
         for array, given in answers.items()
         if array != TIES and not all(answer.is_like(answer.right) for answer in given)
     }
+    answered = any(answer.actual is not None for answer in answers["y"])
     result = []
     for item, failure in zip(items, failures, strict=True):
-        where = separation(spec, item, draw) if item.cases is spec.cases else None
+        where = separation(spec, item, draw) if answered and item.cases is spec.cases else None
         result.append(Finding(tuple(_of_one(item, failure, found, wrong, where)), where))
     return result
 
