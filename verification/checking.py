@@ -10,12 +10,11 @@ from hypothesis import settings
 from verification.case import VALUES, Array, Case
 from verification.diagnosis import NOTHING, Finding, diagnose
 from verification.failure import Entry
-from verification.properties import (
-    Collected,
+from verification.properties import Collected, properties
+from verification.properties.required import (
     backprop_is_the_adjoint,
     backprop_matches_directional_differences,
     is_exact_at_a_realistic_size,
-    properties,
 )
 from verification.search import Outcome, search, survey
 from verification.spec import LayerSpec

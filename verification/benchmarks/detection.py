@@ -35,10 +35,11 @@ from verification.catalogue.max_pooling import FirstLargest
 from verification.checking import check
 from verification.diagnosis import diagnose, drawn
 from verification.failure import PropertyFailed
+from verification.layer import Layer
 from verification.properties import Collected, properties
 from verification.search import search
 from verification.spec import LayerSpec
-from verification.trial import Layer, Trial
+from verification.trial import Trial
 
 DRAWN = 4
 """Drawn shapes that a peer is given; layerproof draws 100."""

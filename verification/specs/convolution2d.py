@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
 from verification.case import Array, Case, whole
+from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.strategies import SEEDS, numbers
-from verification.trial import Layer, Trial
+from verification.trial import Trial
 
 Pair = tuple[int, int]
 

@@ -12,11 +12,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.convolution2d import Pair, at_most, by_axis, paired, too_large
 from verification.strategies import SEEDS, numbers, spaced, tied
-from verification.trial import Layer, Trial
+from verification.trial import Trial
 
 
 def max_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:

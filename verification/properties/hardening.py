@@ -1,0 +1,77 @@
+"""Hardening: what a layer may get away without, until it is used in earnest."""
+
+import re
+
+import numpy as np
+
+from verification.failure import PropertyFailed
+from verification.properties.shared import another
+from verification.strategies import spaced
+from verification.trial import Trial
+
+
+def results_share_no_memory(trial: Trial) -> None:
+    """No result is a view of an argument, a parameter, another result or a buffer used again."""
+    layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
+    results = {"forward(x)": layer.forward(x, as_is=True)}
+    results |= {f"dLd{name}": g for name, g in layer.backprop(x, dLdy, as_is=True).items()}
+    before = {name: result.copy() for name, result in results.items()}
+    held = {"x": x, "dLdy": dLdy, **{name: layer.parameter(name) for name in trial.spec.parameters}}
+    for name, result in results.items():
+        for other, array in {**held, **results}.items():
+            if other != name and np.shares_memory(result, array):
+                raise PropertyFailed(f"{name} shares memory with {other}: changing one changes the other")
+    layer.forward(another(trial, x))
+    layer.backprop(another(trial, x), another(trial, dLdy))
+    for name, result in results.items():
+        trial.compare(name, result, before[name], " after the next call: the layer returned a buffer it uses again")
+
+
+def integers_count_as_real_numbers(trial: Trial) -> None:
+    """forward and backprop give for x of integers what they give for the same numbers as floats."""
+    kind = trial.pick([np.int64, np.uint8, np.int32])
+    x = spaced(trial.x, 2) if trial.spec.piecewise_linear else trial.x  # at ties they may choose differently
+    if kind is np.uint8:
+        x = x - x.min()
+        kind = np.uint8 if x.max() < 256 else np.int64
+    x = x.astype(np.int64).astype(kind)
+    halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
+    layer, dLdy = trial.layer(halves), trial.dLdy + 0.5
+    because = f" for x of {np.dtype(kind)}"
+    as_float = x.astype(float)
+    y, returned = layer.forward(as_float), layer.backprop(as_float, dLdy)
+    trial.compare("forward(x)", layer.forward(x), y, because)
+    for name, gradient in layer.backprop(x, dLdy).items():
+        trial.compare(f"dLd{name}", gradient, returned[name], because)
+
+
+def an_empty_batch_gives_empty_results(trial: Trial) -> None:
+    """No images in: y and dLdx of no images out, and zero for each parameter."""
+    layer, x, dLdy = trial.layer(), trial.x[:0], trial.dLdy[:0]
+    trial.compare("forward(x)", layer.forward(x), dLdy.copy(), " for an empty batch")
+    for name, gradient in layer.backprop(x, dLdy).items():
+        zero = np.zeros(trial.arguments[name].shape)[: 0 if name == "x" else None]
+        trial.compare(f"dLd{name}", gradient, zero, " for an empty batch")
+
+
+def bad_arguments_are_refused(trial: Trial) -> None:
+    """Each bad argument raises a ValueError or TypeError that names it or gives its shape."""
+    for bad in trial.spec.bad_arguments:
+        layer = trial.layer()
+        try:
+            bad.call(layer, trial.case)
+        except (ValueError, TypeError) as error:
+            if not re.search(rf"\b{bad.argument}\b|\(\d+,[^)]*\)|\d+\s*x\s*\d+", str(error)):
+                raise PropertyFailed(
+                    f'{bad.description}: the error should name {bad.argument} or its shape, but reads "{error}"'
+                ) from error
+        except Exception as error:
+            raise PropertyFailed(
+                f"{bad.description}: raised {type(error).__name__}: {error}, but should raise a ValueError"
+                f" that names {bad.argument}, what was given and what was expected"
+            ) from error
+        else:
+            raise PropertyFailed(
+                f"{bad.description}: accepted, but should raise a ValueError that names {bad.argument},"
+                " what was given and what was expected"
+            )

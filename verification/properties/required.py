@@ -1,0 +1,191 @@
+"""Properties required of every layer."""
+
+import numpy as np
+
+from verification.case import Array
+from verification.failure import PropertyFailed, entries
+from verification.properties.shared import another, direction, gradients, hold_against_reference
+from verification.strategies import LAYOUTS
+from verification.trial import STEP, Trial, difference
+
+
+def forward_matches_reference(trial: Trial) -> None:
+    """forward(x) == reference(x, parameters)."""
+    trial.compare("forward(x)", trial.layer().forward(trial.x), trial.y)
+
+
+def backprop_matches_directional_differences(trial: Trial) -> None:
+    """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
+    at = trial.smooth_arguments()
+    name = trial.pick(list(trial.spec.gradients))
+    gradient = gradients(trial, trial.layer(at), at["x"], trial.dLdy)[name]
+    v = direction(trial, name)
+
+    def y(step: float) -> Array:
+        moved = {**at, name: at[name] + step * trial.unit * v}
+        return trial.expect_shape("forward(x)", trial.layer(moved).forward(moved["x"]), trial.y.shape)
+
+    change = difference(y, exact=not trial.spec.rtol) / trial.unit
+    if not trial.spec.rtol:
+        change = trial.whole_numbers("the directional difference of forward", change)
+        gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
+    if not trial.same_inner_product((trial.dLdy, change), (gradient, v)):
+        raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
+
+
+def backprop_is_the_adjoint(trial: Trial) -> None:
+    """<dLdy, A v> == <dLdx, v>, where y = A x + c; and so for each parameter that y is affine in.
+
+    A is that of the reference, so this holds backprop against what is right whatever forward does.
+    """
+    hold_against_reference(trial, gradients(trial, trial.layer(), trial.x, trial.dLdy), trial.arguments)
+
+
+def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
+    """backprop(x, -3u) == -3 backprop(x, u).
+
+    That backprop(x, u + v) == backprop(x, u) + backprop(x, v) follows from the identities above.
+    """
+    layer, u = trial.layer(), trial.dLdy
+    once = gradients(trial, layer, trial.x, u)
+    for name, gradient in gradients(trial, layer, trial.x, np.asarray(-3 * u)).items():
+        because = " for dLdy = -3u: it is not -3 times that for u"
+        trial.compare(f"dLd{name}", gradient, -3 * once[name], because)
+
+
+def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
+    """dLdx.shape == x.shape and dLdW.shape == W.shape, and so for each parameter."""
+    gradients(trial, trial.layer(), trial.x, trial.dLdy)
+
+
+def arguments_are_left_alone(trial: Trial) -> None:
+    """x, dLdy and the parameters are the same after forward and backprop as before."""
+    layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
+    before = {name: layer.parameter(name).copy() for name in (*trial.spec.parameters, *trial.spec.constants)}
+
+    def check(method: str) -> None:
+        after = {"x": x, "dLdy": dLdy, **{name: layer.parameter(name) for name in before}}
+        for name, array in {"x": trial.x, "dLdy": trial.dLdy, **before}.items():
+            if not np.array_equal(after[name], array, equal_nan=True):
+                raise _changed(method, name, after[name], array)
+
+    layer.forward(x, as_is=True)
+    check("forward")
+    layer.backprop(x, dLdy, as_is=True)
+    check("backprop")
+
+
+def history_is_irrelevant(trial: Trial) -> None:
+    """forward and backprop of a used layer == those of a new one, whatever it was used for.
+
+    For other values of the same shape, another batch size, other parameters (assigned, or changed in
+    place), an x changed in place; and where it was not used in between itself, another layer was.
+    """
+    used, then, x, dLdy = trial.layer(), dict(trial.arguments), trial.x.copy(), trial.dLdy
+    names = trial.spec.parameters
+    events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
+    event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
+    used.forward(x, as_is=True)
+    if event == "other values before":
+        then["x"] = another(trial, x)
+    elif event == "other values in between":
+        used.forward(another(trial, x))
+    elif event == "another batch in between":
+        used.forward(np.concatenate([x, x]) if trial.spec.batch_independent else another(trial, x))
+    elif event == "x changed in place":
+        x[...] = then["x"] = another(trial, x)
+    else:
+        then |= {name: another(trial, trial.arguments[name]) for name in names}
+        for name in names:
+            used.change(name, then[name], in_place=event == "parameters changed in place")
+    if "in between" not in event:
+        other = {name: another(trial, trial.arguments[name]) for name in ("x", *names)}
+        trial.layer(other).forward(other["x"])
+    if event != "x changed in place":
+        x = then["x"]
+    because = f", not what a new layer gives, once the layer was used ({event})"
+    new = trial.layer(then)
+    expected = new.forward(then["x"]), new.backprop(then["x"], dLdy)
+    for name, gradient in used.backprop(x, dLdy, straight=True, as_is=True).items():
+        trial.compare(f"dLd{name}", gradient, expected[1][name], because)
+    trial.compare("forward(x)", used.forward(x, as_is=True), expected[0], because)
+
+
+def batch_items_are_independent(trial: Trial) -> None:
+    """forward(x)[i] == forward(x[i:i+1])[0], and dLdx[i] alike."""
+    x, u = trial.x, trial.dLdy
+    if len(x) < 2:  # two different images, one of them the other turned around
+        x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
+    layer, i = trial.layer(), trial.pick(list(range(len(x))))
+    y, returned = layer.forward(x), gradients(trial, layer, x, u)
+    alone, alone_u = x[i : i + 1], u[i : i + 1]
+    because = f" for image {i} of {len(x)}: it should be what the image gives alone"
+    trial.expect_shape("forward(x)", y, u.shape)
+    trial.compare("forward(x)", y[i : i + 1], layer.forward(alone), because)
+    if "x" in returned:
+        trial.compare("dLdx", returned["x"][i : i + 1], layer.backprop(alone, alone_u)["x"], because)
+
+
+def memory_layout_is_irrelevant(trial: Trial) -> None:
+    """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
+    name = trial.pick(LAYOUTS)
+    x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
+    because = f" when the arrays are stored {name}"
+    names = ("x", *trial.spec.parameters)
+    plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
+    layer, plain_dLdy = trial.layer(plain), np.array(dLdy)
+    expected = layer.forward(plain["x"]), layer.backprop(plain["x"], plain_dLdy)
+    layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
+    try:
+        y = layer.forward(x, as_is=True)
+        returned = layer.backprop(x, dLdy, as_is=True)
+    except PropertyFailed as failure:
+        raise PropertyFailed(f"{failure.sentence}{because}") from failure
+    trial.compare("forward(x)", y, expected[0], because)
+    for argument, gradient in returned.items():
+        trial.compare(f"dLd{argument}", gradient, expected[1][argument], because)
+
+
+def is_exact_at_a_realistic_size(trial: Trial) -> None:
+    """forward(x) == reference and <dLdy, A v> == <dLdx, v> at a size as in real use, one call of each."""
+    at = trial.smooth_arguments()
+    layer = trial.layer(at)
+    trial.compare("forward(x)", layer.forward(at["x"]), trial.reference(**at))
+    hold_against_reference(trial, gradients(trial, layer, at["x"], trial.dLdy), at)
+
+
+def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> None:
+    """Of f'(k-) and f'(k+), min <= dLdx <= max where x is a kink k and dLdy is 1."""
+    kink = trial.pick(list(trial.spec.kinks))
+    x = np.full(trial.x.shape, kink)
+
+    def one_sided(step: float) -> Array:
+        y = [trial.reference(x=x + i * step) for i in range(3)]
+        return np.asarray((4 * y[1] - 3 * y[0] - y[2]) / (2 * step))  # exact for pieces up to quadratic
+
+    step = STEP if trial.spec.rtol else 1.0
+    sides = np.sort([one_sided(step), one_sided(-step)], axis=0)
+    slack = step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, np.ones(x.shape))["x"], x.shape)
+    between = np.clip(np.where(np.isnan(gradient), sides[0], gradient), sides[0] - slack, sides[1] + slack)
+    trial.compare("dLdx", gradient, between, f" where x is {kink:g}, a kink: it should lie between {_range(sides)}")
+
+
+def extremes_come_out_right(trial: Trial) -> None:
+    """forward(x) == reference and backprop(x, dLdy) == the formula, all finite, at the limits of x."""
+    layer = trial.layer()
+    trial.compare("forward(x)", layer.forward(trial.x), trial.y, " at an extreme x")
+    right = trial.gradient(trial.dLdy)
+    for name, gradient in gradients(trial, layer, trial.x, trial.dLdy).items():
+        trial.compare(f"dLd{name}", gradient, right[name], " at an extreme x")
+
+
+def _range(sides: Array) -> str:
+    return f"{sides[0].flat[0]:g} and {sides[1].flat[0]:g}"
+
+
+def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFailed:
+    different = after != before
+    return PropertyFailed(
+        f"{method} changes {name}", entries(name, after, before, different), int(different.sum()), before.size
+    )

@@ -1,0 +1,97 @@
+"""Properties of rounding: results may differ from the exact ones by the a-priori bound of a sum of products."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from verification.case import Array
+from verification.failure import PropertyFailed, entries
+from verification.properties.shared import exact_in, gradients, size
+from verification.trial import Trial
+
+
+def rounding_stays_within_the_bound(trial: Trial) -> None:
+    """|forward(x) - y| <= 2 gamma_k magnitude(x, W, b), where gamma_k = k u / (1 - k u), u = 2^-53.
+
+    The a-priori bound of a sum of k products in any order, once for the layer and once for the
+    reference; the values use all bits of a float64. <dLdx, v> against <dLdy, A v> is bounded alike.
+    """
+    _rounding(trial, np.dtype(np.float64))
+
+
+def float32_in_stays_within_its_bound(trial: Trial) -> None:
+    """Float32 x, dLdy and parameters give results within gamma_k of the exact ones, with u = 2^-24."""
+    _rounding(trial, np.dtype(np.float32))
+
+
+def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
+    """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
+    given = {
+        name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
+        for name, array in trial.arguments.items()
+        if name not in trial.spec.constants
+    }
+    exact = {name: array.astype(float) for name, array in given.items()}
+    layer, magnitude = trial.layer(given), trial.magnitude(**exact)
+    y = trial.expect_shape("forward(x)", layer.forward(given["x"]), trial.y.shape)
+    k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
+    _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
+
+    if trial.spec.piecewise_linear:  # where no kink is near; these are whole numbers, exact in either dtype
+        exact = trial.smooth_arguments(far=dtype == np.float64)
+        given = {name: array.astype(dtype) for name, array in exact.items()}
+        layer = trial.layer(given)
+    dLdy = trial.real("dLdy of all bits", trial.y.shape).astype(dtype)
+    upstream = dLdy.astype(float)
+    returned = gradients(trial, layer, given["x"], dLdy)
+    for name in exact_in(trial.spec):
+        v = trial.whole(f"v for {name}", given[name].shape)
+        _within(
+            trial, f"dLd{name}", dtype, returned[name],
+            np.sum(upstream * trial.response(name, v, exact)), size(given) + dLdy.size,
+            np.sum(abs(upstream) * trial.magnitude(**{**exact, name: v})), along=v,
+            entrywise=partial(trial.right_gradient, name, exact, upstream),
+        )  # fmt: skip
+
+
+def _within(
+    trial: Trial, name: str, dtype: np.dtype[np.floating], actual: Array, right: Array, k: int,
+    magnitude: Array, along: Array | None = None, entrywise: Callable[[], Array] | None = None,
+) -> None:  # fmt: skip
+    """Raise unless actual is as near to right as sums of k products are.
+
+    Of a gradient only the inner product with `along` is known; `entrywise` finds all of it, to show.
+    """
+    if actual.dtype.kind == "f" and actual.dtype.itemsize < dtype.itemsize:
+        raise PropertyFailed(f"{name} is {actual.dtype} for {dtype} arguments, but should be {dtype}")
+    error = np.asarray(abs((actual if along is None else np.sum(actual * along)) - right))
+    if (error <= 2 * _gamma(k, dtype) * magnitude).all():
+        return
+    # An FFT or Winograd's method errs by the largest entry, not by each: stable, and noted.
+    allowed = STABLE[dtype.name]
+    if (error <= allowed * np.max(magnitude)).all():
+        if dtype == np.float64:
+            trial.rounded = max(trial.rounded, float(np.max(error)))
+        return
+    slight = np.max(error) <= 1e-2 * np.max(magnitude)
+    said = "by far more than rounding"
+    if slight:
+        said = f"by more than rounding in {dtype} can explain: computed in less?"
+    if entrywise and trial.script is None:
+        raise PropertyFailed(f"{name} is wrong, {said}")
+    expected = entrywise() if entrywise else right
+    wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
+    label = "y" if name == "forward(x)" else name
+    found = entries(label, actual, expected, wrong)
+    raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size)
+
+
+STABLE = {"float64": 1e-9, "float32": 1e-4}
+"""Errors relative to the largest entry: far above those of a stable algorithm in this dtype (2^-53 or 2^-24
+times a few log2(n)), far below those of the next coarser one (2^-24 or 2^-11)."""
+
+
+def _gamma(k: int, dtype: np.dtype[np.floating]) -> float:
+    unit = float(np.finfo(dtype).eps) / 2
+    return k * unit / (1 - k * unit)

@@ -1,0 +1,49 @@
+"""What several properties need."""
+
+from collections.abc import Mapping
+
+from verification.case import Array, whole
+from verification.layer import Layer
+from verification.spec import LayerSpec
+from verification.trial import Trial
+
+
+def gradients(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> dict[str, Array]:
+    """Return backprop(x, dLdy); raise unless each gradient has the shape of its argument."""
+    returned = layer.backprop(x, dLdy)
+    for name, gradient in returned.items():
+        trial.expect_shape(f"dLd{name}", gradient, x.shape if name == "x" else trial.arguments[name].shape)
+    return returned
+
+
+def hold_against_reference(trial: Trial, returned: dict[str, Array], at: Mapping[str, Array]) -> None:
+    """Raise unless <dLdy, A v> == <dLdx, v>, where A v is how the reference changes along v."""
+    for name in exact_in(trial.spec):
+        gradient, v = returned[name], direction(trial, name)
+        if not trial.spec.rtol:
+            gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
+        if not trial.same_inner_product((trial.dLdy, trial.response(name, v, at)), (gradient, v)):
+            raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
+
+
+def exact_in(spec: LayerSpec) -> list[str]:
+    """Return the arguments in which the layer is affine or piecewise linear, of those whose gradients it returns."""
+    return [name for name in spec.affine_in or ("x",) if name in spec.gradients]
+
+
+def direction(trial: Trial, name: str) -> Array:
+    """Return the direction v in which this argument is moved."""
+    v = trial.whole(f"v for {name}", trial.arguments[name].shape)
+    return v / 128 if trial.spec.rtol else v
+
+
+def another(trial: Trial, array: Array) -> Array:
+    """Return other values of the same kind and shape: the entries in reverse order."""
+    if trial.spec.rtol:
+        return array[(slice(None, None, -1),) * array.ndim].copy()
+    return whole("another", trial.case.seed + 2, array.shape)
+
+
+def size(arrays: Mapping[str, Array]) -> int:
+    """Return the number of entries of all these arrays."""
+    return sum(array.size for array in arrays.values())
