@@ -124,7 +124,7 @@ def general(spec: LayerSpec, case: Case) -> dict[Condition, bool]:
     if y.ndim == 4:
         values[Condition("y is square", "y is not square")] = y.shape[2] == y.shape[3]
     for name, size in sizes.items():
-        for number in (1, 2, 3):
+        for number in (0, 1, 2, 3):
             values[Condition(f"{name} is {number}", f"{name} is not {number}")] = size == number
         for number in (1, 2):
             values[Condition(f"{name} is at most {number}", f"{name} is more than {number}")] = size <= number

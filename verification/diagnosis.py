@@ -90,7 +90,8 @@ def diagnose(spec: LayerSpec, items: Sequence[Collected], failures: Sequence[Pro
     result = []
     for item, failure in zip(items, failures, strict=True):
         where = separation(spec, item, draw) if answered and item.cases is spec.cases else None
-        result.append(Finding(tuple(_of_one(item, failure, found, wrong, where)), where))
+        trials = [answer.trial for answer in answers["y"][:5]]
+        result.append(Finding(tuple(_of_one(item, failure, found, wrong, where, trials)), where))
     return result
 
 
@@ -218,7 +219,8 @@ def _one_entry(wrong: list[Answer]) -> str:
 def _slightly_off(answer: Answer) -> bool:
     if answer.actual is None or answer.actual.shape != answer.right.shape:
         return False
-    return bool((abs(answer.actual - answer.right) <= 1e-5 * np.max(abs(answer.right))).all())
+    slight = (abs(answer.actual - answer.right) <= 1e-5 * np.max(abs(answer.right))).all()
+    return bool(slight and np.array_equal(answer.actual, answer.actual.astype(np.float32)))
 
 
 def _factor(wrong: list[Answer], rest: list[Answer]) -> str:
@@ -231,7 +233,8 @@ def _factor(wrong: list[Answer], rest: list[Answer]) -> str:
         if not answer.is_like(factor * answer.right) or not factor:
             return ""
         factors.append(factor)
-    if not rest and np.ptp(factors) <= 1e-9 * abs(factors[0]):
+    same = np.ptp(factors) <= 1e-9 * abs(factors[0])
+    if same and all(answer.is_like(factors[0] * answer.right) for answer in rest):
         return f"{factors[0]:.6g}"
     trials = [answer.trial for answer in wrong]
     for what, quantity in QUANTITIES.items():
@@ -269,24 +272,40 @@ QUANTITIES: dict[str, Callable[[Trial], float]] = {
 
 def _of_one(
     item: Collected, failure: PropertyFailed, found: dict[str, list[Diagnosis]], wrong: set[str],
-    where: Separation | None,
+    where: Separation | None, trials: Sequence[Trial],
 ) -> list[Diagnosis]:  # fmt: skip
     """Return what is found of the arrays that the failure is about; or what the property itself or the place says."""
     if failure is UNSTEADY:
         return [Diagnosis("non-deterministic", SAID["non-deterministic"])]
-    arrays = list(dict.fromkeys(entry.array.split(".")[0] for entry in failure.entries)) or sorted(wrong)
+    named = [re.search(r"dLd\w+|\by\b", entry.array) for entry in failure.entries]
+    arrays = list(dict.fromkeys(match.group() for match in named if match))
+    if not set(arrays) & wrong:  # where backprop is right it is forward that is not
+        arrays = sorted(wrong)
     known = list(dict.fromkeys(diagnosis for array in arrays for diagnosis in found.get(array, [])))
-    if "dLdx" in arrays and not known:
+    if not wrong:
         known = found.get(TIES, [])
     placed = _by_place(where) if where and wrong else []
     if known:
         return placed if placed and all(diagnosis.family == "wrong-shape" for diagnosis in known) else known
+    if item.name == "backprop_is_linear_in_the_upstream_gradient" and all(map(_linear_when_new, trials)):
+        return [Diagnosis("keeps-state", SAID["keeps-state"])]
     family = (IN_ANY_CASE if wrong else ALONE | IN_ANY_CASE).get(item.name, "")
     if callable(family):
         family = family(failure)
     if family:
         return [Diagnosis(family, SAID[family])]
     return placed
+
+
+def _linear_when_new(trial: Trial) -> bool:
+    """Return whether two new layers give gradients that are linear in dLdy; what one layer gives twice may not be."""
+    once, more = Answer(trial, None, trial.y), trial.layer
+    try:
+        gradients = more().backprop(trial.x, trial.dLdy)
+        scaled = more().backprop(trial.x, np.asarray(-3 * trial.dLdy))
+    except PropertyFailed:
+        return False
+    return all(replace(once, actual=scaled[name]).is_like(-3 * gradient) for name, gradient in gradients.items())
 
 
 def _by_place(where: Separation) -> list[Diagnosis]:
@@ -296,9 +315,12 @@ def _by_place(where: Separation) -> list[Diagnosis]:
     held = [condition.holds for condition in where.conditions]
     if any(re.fullmatch(r"(filter|kernel|pool|input)\w*(\[\d\])? is [2-9]", text) for text in held):
         return [Diagnosis("hard-coded-size", f"it is {where}: use the size that was asked for")]
-    if any(text.endswith("square") for text in held):
+    by_axis = [re.match(r"(\w+)\[0\] equals \1\[1\]", text) for text in held]
+    if any(by_axis) or any(text.endswith("square") for text in held):
         sentence = f"it is {where}: width and height are mixed up, or one of them is used for both"
         return [Diagnosis("axes-swapped", sentence)]
+    if any(re.match(r"padding.* is 0$", text) for text in held):
+        return [Diagnosis("padding-ignored", f"it is {where}: padding is not taken into account")]
     if any(re.match(r"stride(?!.* is 1$)", text) for text in held):
         return [Diagnosis("hard-coded-stride", f"it is {where}: use the stride that was asked for")]
     return []
@@ -309,7 +331,7 @@ def _float32(failure: PropertyFailed) -> str:
     if not failure.entries:
         return "float32-inside" if " arguments, but should be float" in failure.sentence else ""
     slight = [abs(e.actual - e.expected) <= 1e-3 * max(1.0, abs(e.expected)) for e in failure.entries]
-    return "float32-inside" if slight and all(slight) else ""
+    return "float32-inside" if all(slight) and all(np.float32(e.actual) == e.actual for e in failure.entries) else ""
 
 
 def _truncated(failure: PropertyFailed) -> str:
@@ -318,8 +340,7 @@ def _truncated(failure: PropertyFailed) -> str:
 
 
 def _extreme(failure: PropertyFailed) -> str:
-    finite = [np.isfinite(e.actual) for e in failure.entries]
-    return "" if not finite else "cancellation" if all(finite) else "overflow"
+    return "" if all(np.isfinite(e.actual) for e in failure.entries) else "overflow"
 
 
 IN_ANY_CASE = {
@@ -352,10 +373,9 @@ SAID = {
     "integer-truncation": "fractions are cut off: results take the integer dtype of x; make them floats",
     "empty-batch": "a batch without images is not provided for",
     "accepts-bad-arguments": "the shapes of arguments are not checked",
-    "overflow": "an intermediate result overflows: subtract the largest entry, or use a form that stays finite",
+    "overflow": "an intermediate result is not finite: it overflows, or something is divided by zero",
     "non-deterministic": "the same calls give other results: it draws random numbers, or shares state",
     "batch-coupled": "what one image gives depends on the other images of the batch",
     "upstream-nonlinear": "the gradient is not linear in dLdy: dLdy may only be multiplied and added up",
     "hard-coded-size": "it is right on small cases and wrong on a large one: some size is fixed or limited",
-    "cancellation": "two nearly equal numbers are subtracted: use a form that keeps the difference",
 }

@@ -46,7 +46,7 @@ def general_mistakes(spec: "LayerSpec") -> Iterator[Mistake]:
             lambda trial: trial.reference(b=np.zeros(trial.arguments["b"].shape)),
         )  # fmt: skip
     for name in spec.gradients:
-        yield from _of_a_gradient(f"dLd{name}", name, spec)
+        yield from _of_a_gradient(f"dLd{name}", name)
 
 
 def _of_any_array(array: str, right: Callable[["Trial"], Array]) -> Iterator[Mistake]:
@@ -61,7 +61,7 @@ def _changed(right: Callable[["Trial"], Array], change: Change, trial: "Trial") 
     return change(right(trial))
 
 
-def _of_a_gradient(array: str, name: str, spec: "LayerSpec") -> Iterator[Mistake]:
+def _of_a_gradient(array: str, name: str) -> Iterator[Mistake]:
     def row(family: str, sentence: str, upstream: Change) -> Mistake:
         def wrong(trial: "Trial") -> Array | None:
             changed = upstream(trial.dLdy)
@@ -74,15 +74,16 @@ def _of_a_gradient(array: str, name: str, spec: "LayerSpec") -> Iterator[Mistake
     for what, change in NONLINEAR.items():
         yield row("upstream-nonlinear", f"is computed with {what} in place of dLdy: a gradient is linear in it", change)
     yield row("axes-swapped", "takes dLdy with height and width swapped", _transposed_into_shape)
+    yield Mistake(
+        "batch-averaged", array, f"{array} is divided by the batch size: sum over the batch, do not average",
+        lambda trial: trial.right[name] / max(1, len(trial.x)),
+    )  # fmt: skip
     if name == "x":
         return
-    if spec.batch_independent:
-        yield row("batch-not-summed", "counts the first image of the batch only: sum over all of them", _first_image)
-        yield row("not-accumulated", "counts the last image of the batch only: add them up (+= for =)", _last_image)
-        yield Mistake(
-            "batch-averaged", array, f"{array} is divided by the batch size: sum over the batch, do not average",
-            lambda trial: trial.right[name] / max(1, len(trial.x)),
-        )  # fmt: skip
+    if name == "b":
+        yield Mistake("bias-not-summed", array, "dLdb is dLdy as it is: sum over the batch", lambda trial: trial.dLdy)
+    yield row("batch-not-summed", "counts the first image of the batch only: sum over all of them", _first_image)
+    yield row("not-accumulated", "counts the last image of the batch only: add them up (+= for =)", _last_image)
     family = "bias-not-summed" if name == "b" else "batch-not-summed"
     yield row(family, "counts the first position of dLdy only: sum over all of them", _first_position)
     yield row(family, "counts the last position of dLdy only: sum over all of them", _last_position)
@@ -112,7 +113,7 @@ def _last_position(u: Array) -> Array | None:
 
 def _transposed(a: Array) -> Array | None:
     """Return height and width swapped, and so another shape where they differ."""
-    return a.swapaxes(-2, -1) if a.ndim > 2 else None
+    return a.swapaxes(-2, -1) if a.ndim > 1 else None
 
 
 def _transposed_into_shape(a: Array) -> Array | None:
@@ -178,7 +179,8 @@ EDGES: dict[str, tuple[tuple[int, int], ...]] = {
 CHANGES: list[tuple[str, str, Change]] = [
     ("unfinished", "is all zeros: it is not computed yet", np.zeros_like),
     ("sign", "has the wrong sign: it is minus what it should be", np.negative),
-    ("axes-swapped", "comes with height and width swapped", _transposed),
+    ("axes-swapped", "comes with its last two axes swapped", _transposed),
+    ("batch-not-summed", "is zero but for the first image", _first_image),
     ("axes-swapped", "is right but for height and width, which are swapped", _transposed_into_shape),
     ("channels-mixed", "is right but for its first two axes, which are swapped", _first_axes_swapped),
     ("axes-swapped", "is what it should be, turned by 180 degrees", _turned),

@@ -91,7 +91,7 @@ def everywhere(base: type, *, exact: bool, images: bool = True, by_x: bool = Tru
         bugs += [
             row(base, "empty_batch_fails", "empty-batch", "an_empty_batch_gives_empty_results", "forward takes x[0]",
                 forward=lambda self, x: layer.forward(self, x) + 0 * x[0].sum()),
-            row(base, "first_image_taken_off", "wrong-formula", "batch_items_are_independent",
+            row(base, "first_image_taken_off", "batch-coupled", "batch_items_are_independent",
                 "forward takes the first image off all others",
                 forward=lambda self, x: layer.forward(self, x - x[:1] * (np.arange(len(x)) > 0).reshape(
                     -1, *[1] * (x.ndim - 1)))),

@@ -386,7 +386,7 @@ GROUPS, PADDING = "groups_work_side_by_side", "padding_is_a_frame_of_zeros"
 STRIDE, DILATION = "stride_picks_from_the_output_of_stride_1", "dilation_is_a_filter_with_gaps_of_zeros"
 
 BUGS = (
-    _row("stride_of_the_height", "axes-swapped", FORWARD, "the stride of the height is used for both axes",
+    _row("stride_of_the_height", "wrong-shape", FORWARD, "the stride of the height is used for both axes",
          side=lambda self, side, axis: (side + 2 * self.padding[axis] - self.reach(axis)) // self.stride[0] + 1,
          tap=lambda self, i, j, shape: Taps.tap(with_settings(self, stride=self.stride[:1] * 2), i, j, shape)),
     _row("kernel_sides_swapped", "axes-swapped", FORWARD, "y has the size for a filter as wide as it is high",
@@ -464,7 +464,7 @@ BUGS = (
     _row("dLdW_by_group", "wrong-shape", "gradients_have_the_shapes_of_their_arguments",
          "dLdW is (groups, f, c, kh, kw)",
          weight_gradient=lambda self, x, u: Taps.weight_gradient(self, x, u).reshape(self.filters().shape)),
-    _row("centred_by_batch", "wrong-operation", "batch_items_are_independent", "x is centred over the batch first",
+    _row("centred_by_batch", "batch-coupled", "batch_items_are_independent", "x is centred over the batch first",
          forward=lambda self, x: Taps.forward(self, x - np.floor(x.mean(axis=0)) if len(x) > 1 else x)),
     _row("three_images", "hard-coded-size", "is_exact_at_a_realistic_size", "only the first three images are worked on",
          forward=lambda self, x: Taps.forward(self, x * (np.arange(len(x)) < 3)[:, None, None, None])),

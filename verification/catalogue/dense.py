@@ -119,7 +119,7 @@ DENSE_BUGS = (
            bias_gradient=lambda self, u: u.sum(axis=0) / max(1, len(u))),
     _dense("dLdb_of_the_first_image", "batch-not-summed", ADJOINT, "dLdb leaves out all images but the first",
            bias_gradient=lambda self, u: u[:1].sum(axis=0)),
-    _dense("dLdb_not_summed", "batch-not-summed", SHAPES, "dLdb is dLdy, not summed",
+    _dense("dLdb_not_summed", "bias-not-summed", SHAPES, "dLdb is dLdy, not summed",
            bias_gradient=lambda self, u: u.copy()),
     _dense("dLdb_kept_dims", "wrong-shape", SHAPES, "dLdb is (1, out)",
            bias_gradient=lambda self, u: u.sum(axis=0, keepdims=True)),

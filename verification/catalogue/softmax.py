@@ -212,7 +212,7 @@ def _buggy(base: Any) -> tuple[Bug, ...]:
             losses=lambda self, x: -self.at_labels(x)),
         bug("softmax_twice", "wrong-formula", FORWARD, "softmax is applied twice",
             losses=lambda self, x: base.losses(self, self.probabilities(x))),
-        bug("base_two", "scaled", FORWARD, "the logarithm is to base 2",
+        bug("base_two", "wrong-formula", FORWARD, "the logarithm is to base 2",
             losses=lambda self, x: base.losses(self, x) / np.log(2)),
         bug("negated", "sign", "loss_is_not_negative", "the loss is log of the probability",
             losses=lambda self, x: -base.losses(self, x)),
@@ -240,7 +240,7 @@ def _buggy(base: Any) -> tuple[Bug, ...]:
         bugs += [
             bug("gradient_averaged", "batch-averaged", DIFFERENCES, "dLdx is divided by the batch size",
                 weights=lambda self, u: base.weights(self, u) / len(self.labels)),
-            bug("averaged", "batch-averaged", FORWARD, "y is the mean, whatever was asked for",
+            bug("averaged", "wrong-shape", FORWARD, "y is the mean, whatever was asked for",
                 reduced=lambda self, losses: np.array(losses.mean())),
         ]  # fmt: skip
     if none:

@@ -315,7 +315,7 @@ BUGS = (
          **other_tap("input_gradient", dilation=lambda self: (1, 1))),
     _row("dLdW_stride_ignored", "stride-ignored", ADJOINT, "dLdW reads dLdy one entry apart",
          **other_tap("weight_gradient", stride=lambda self: (1, 1))),
-    _row("stride_of_the_height", "axes-swapped", CONVOLUTION, "filters land apart by the stride of the height in both axes",
+    _row("stride_of_the_height", "wrong-shape", CONVOLUTION, "filters land apart by the stride of the height in both axes",
          **other_tap("scatter", stride=lambda self: self.stride[:1] * 2)),
     _row("dLdx_padding_ignored", "padding-ignored", ADJOINT, "dLdx reads dLdy as if nothing had been cropped",
          input_gradient=lambda self, x, u: Scatter.input_gradient(
@@ -344,7 +344,7 @@ BUGS = (
          canvas=_canvas_used_again),
     _row("dLdW_of_the_last_forward", "keeps-state", "history_is_irrelevant", "dLdW uses the x of the last forward",
          forward=_kept, weight_gradient=_of_kept),
-    _row("centred_by_batch", "wrong-operation", "batch_items_are_independent", "x is centred over the batch first",
+    _row("centred_by_batch", "batch-coupled", "batch_items_are_independent", "x is centred over the batch first",
          forward=lambda self, x: Scatter.forward(self, x - np.floor(x.mean(axis=0)) if len(x) > 1 else x)),
     _row("order_of_memory", "assumes-layout", "memory_layout_is_irrelevant", "W is read in the order of its memory",
          filters=lambda self: self.W.ravel(order="K").reshape(self.groups, -1, *self.W.shape[1:])),

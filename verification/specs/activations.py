@@ -62,7 +62,7 @@ def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
             ("wrong-operation", "dLdx", "ignores the slope", lambda u, x, slope: u),
             ("wrong-operation", "dLdx", "has the slope where x is positive, and 1 where it is negative",
              lambda u, x, slope: u * np.where(x > 0, slope, 1)),
-            ("wrong-formula", "dLdx", "is the slope alone where x is negative, without dLdy",
+            ("upstream-ignored", "dLdx", "is the slope alone where x is negative, without dLdy",
              lambda u, x, slope: np.where(x > 0, u, slope)),
             ("sign", "dLdx", "has the sign of the slope wrong", lambda u, x, slope: u * np.where(x > 0, 1, -slope)),
             ("wrong-formula", "dLdx", "takes the sign of dLdy for that of x",

@@ -264,6 +264,8 @@ def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
     def summed(of: Callable[[Trial], Array]) -> Callable[[Trial], Array]:
         return lambda t: of(t).sum(axis=tuple(i for i in range(t.x.ndim) if i != axis % t.x.ndim))
 
+    by_image = output(by=lambda shape, **_: np.broadcast_to(
+        np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape))  # fmt: skip
     return (
         Mistake("term-missing", "dLdx", "dLdx takes mean and variance for constants: both of their terms are missing",
                 gradient(lambda u, z, s, mean, _g: u / s)),
@@ -292,9 +294,8 @@ def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
                 output(outside=True)),
         Mistake("wrong-formula", "y", "y is normalized over the whole array",
                 output(by=lambda shape, **_: np.zeros(shape, int))),
-        Mistake("axes-swapped", "y", "y is normalized over each image as a whole",
-                output(by=lambda shape, **_: np.broadcast_to(
-                    np.arange(shape[0]).reshape(-1, *[1] * (len(shape) - 1)), shape))),
+        Mistake("groups-ignored", "y", "y is normalized over each image as a whole", _grouped(by_image)),
+        Mistake("axes-swapped", "y", "y is normalized over each image", _grouped(by_image, groups=False)),
         Mistake("axes-swapped", "y", "y is normalized over the batch (axis 0) alone",
                 output(by=lambda shape, **_: np.broadcast_to(
                     np.arange(math.prod(shape[1:])).reshape(shape[1:]), shape))),
@@ -302,14 +303,14 @@ def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
                 output(by=lambda shape, **_: np.broadcast_to(np.arange(shape[0] * shape[1]).reshape(
                     *shape[:2], *[1] * (len(shape) - 2)), shape) if len(shape) > 2 else np.zeros(shape, int))),
         Mistake("channels-mixed", "y", "y takes every num_groups-th channel for a group; it should be neighbours",
-                output(by=lambda shape, num_groups=1, **_: np.broadcast_to(
+                _grouped(output(by=lambda shape, num_groups=1, **_: np.broadcast_to(
                     (np.arange(shape[0])[:, None] * num_groups + np.arange(shape[1]) % num_groups).reshape(
-                        *shape[:2], *[1] * (len(shape) - 2)), shape))),
+                        *shape[:2], *[1] * (len(shape) - 2)), shape)))),
         Mistake("wrong-formula", "y", "y is divided by the variance, not by the standard deviation",
                 lambda t: _by_variance(t, normalized(t), axis)),
         Mistake("term-missing", "y", "y leaves out gamma",
                 lambda t: t.reference(gamma=np.ones(t.arguments["gamma"].shape))),
-        Mistake("term-missing", "y", "y leaves out beta",
+        Mistake("bias-missing", "y", "y leaves out beta",
                 lambda t: t.reference(beta=np.zeros(t.arguments["beta"].shape))),
         Mistake("wrong-formula", "dLdgamma", "dLdgamma is the sum of dLdy * x; it should be of dLdy * z, z normalized",
                 summed(lambda t: t.dLdy * t.x)),
@@ -320,6 +321,11 @@ def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
         Mistake("wrong-formula", "dLdbeta", "dLdbeta is multiplied by gamma",
                 lambda t: t.gradient(t.dLdy)["beta"] * t.arguments["gamma"]),
     )  # fmt: skip
+
+
+def _grouped(wrong: Callable[[Trial], Array | None], *, groups: bool = True) -> Callable[[Trial], Array | None]:
+    """Return the mistake for a layer that has groups, or one that has none."""
+    return lambda t: wrong(t) if ("num_groups" in t.case.settings) == groups else None
 
 
 def _by_variance(trial: Trial, found: tuple[Array, Array, Array] | None, axis: int) -> Array | None:
