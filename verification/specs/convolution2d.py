@@ -47,6 +47,7 @@ def convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
         ),
         gradient=correlation2d_gradient,
         mistakes=MISTAKES,
+        conditions=sizes_divide,
     )
 
 
@@ -458,6 +459,17 @@ MISTAKES = (
 
 
 # Calls to refuse
+
+
+def sizes_divide(case: Case) -> dict[str, bool]:
+    """Return whether the windows cover the framed image to its edges, so that nothing is left over."""
+    settings = case.settings
+    dilation = settings.get("dilation", (1, 1))
+    left_over = [
+        (side + 2 * settings["padding"][i] - dilation[i] * (settings["kernel_size"][i] - 1) - 1) % settings["stride"][i]
+        for i, side in enumerate(case.arrays["x"].shape[2:])
+    ]
+    return {"the windows fill the image": not any(left_over)}
 
 
 def too_large(array: Array, axis: int) -> Array:

@@ -37,6 +37,7 @@ def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
         ),
         gradient=maximum_gradient,
         mistakes=MISTAKES,
+        conditions=sizes_divide,
     )
 
 
@@ -56,6 +57,12 @@ def case(
     shape = (images, channels, pool_size + extra_width, pool_size + extra_height)
     x = (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
     return Case(arrays={"x": x}, settings={"stride": stride, "pool_size": pool_size}, seed=seed)
+
+
+def sizes_divide(case: Case) -> dict[str, bool]:
+    """Return whether the windows cover the image to its edges, so that nothing is left over."""
+    stride, pool = case.settings["stride"], case.settings["pool_size"]
+    return {"the windows fill the image": all((side - pool) % stride == 0 for side in case.arrays["x"].shape[2:])}
 
 
 def gradient_is_a_subgradient(trial: Trial) -> None:

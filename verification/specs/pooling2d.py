@@ -15,7 +15,7 @@ from verification.case import Array, Case, whole
 from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
-from verification.specs.convolution2d import Pair, at_most, by_axis, paired, too_large
+from verification.specs.convolution2d import Pair, at_most, by_axis, paired, sizes_divide, too_large
 from verification.strategies import SEEDS, numbers, spaced, tied
 from verification.trial import Trial
 
@@ -41,6 +41,7 @@ def max_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
         extremes=pooling_cases().map(lambda drawn: far_below_zero(max_case(**drawn))),
         gradient=largest_gradient,
         mistakes=MAX_MISTAKES,
+        conditions=sizes_divide,
     )
 
 
@@ -64,6 +65,7 @@ def average_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
         properties=(average_of_ones_is_the_part_inside, gradient_conserves_the_upstream_sum_without_padding),
         gradient=average_gradient,
         mistakes=AVERAGE_MISTAKES,
+        conditions=sizes_divide,
     )
 
 
