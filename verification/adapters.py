@@ -88,7 +88,7 @@ def methods(
     """Adapt an object whose methods have other names, or that leaves its gradients in attributes.
 
     takes_x     whether its backprop is called with (x, dLdy), or with dLdy alone after forward(x)
-    parameters  the attribute that holds each parameter, as {"W": "weight"}, where it has another name
+    parameters  what holds each parameter, as {"W": "weight"} or {"W": "params['W']"}, where it has another name
     gradients   where backprop leaves each parameter's gradient, as {"W": "dW"} or {"W": "grads['W']"};
                 backprop then returns dLdx alone. Without it backprop returns (dLdx, dLdW, ...).
     """
@@ -100,10 +100,10 @@ def methods(
             object.__setattr__(self, "raw", make(*args, **kwargs))
 
         def __setattr__(self, name: str, value: Any) -> None:
-            setattr(self.raw, names.get(name, name), value)
+            _set(self.raw, names.get(name, name), value)
 
         def __getattr__(self, name: str) -> Any:
-            return getattr(object.__getattribute__(self, "raw"), names.get(name, name))
+            return _found(object.__getattribute__(self, "raw"), names.get(name, name))
 
         def forward(self, x: Array) -> Any:
             return getattr(self.raw, forward)(x)
@@ -187,18 +187,25 @@ def torch_module(make: Callable[..., Any], parameters: Mapping[str, str] | None 
     ))  # fmt: skip
 
 
-def torch_function(function: Callable[..., Any], parameters: Sequence[str] = ()) -> Adapted:
-    """Adapt a function of torch tensors, function(x, *parameters, *settings): the `apply` of an autograd.Function."""
+def torch_function(
+    function: Callable[..., Any], parameters: Sequence[str] = (), constants: Sequence[str] = ()
+) -> Adapted:
+    """Adapt a function of torch tensors, as the `apply` of a torch.autograd.Function.
+
+    It is called function(x, *parameters, *constants, *settings); constants (labels, a mask) have no gradient.
+    """
 
     def call(settings: Mapping[str, Any]) -> Callable[..., Any]:
         return lambda x, *values: function(x, *values, *settings.values())
 
     names = ("x", *parameters)
     made = [f"{{{name}}}_ = torch.tensor({{{name}}}, requires_grad=True)" for name in names]
+    made += [f"{{{name}}}_ = torch.tensor({{{name}}})" for name in constants]
+    given = ", ".join(f"{{{name}}}_" for name in (*names, *constants))
     tensors = ", ".join(f"{{{name}}}_" for name in names)
     bound = getattr(function, "__self__", None)  # the class, of its `apply`
-    call_text = f"{{make}}{'.apply' if bound else ''}({tensors}{{comma}}{{values}})"
-    return Adapted(bound or function, _Torch.made(call, tuple(parameters)), Spelling(
+    call_text = f"{{make}}{'.apply' if bound else ''}({given}{{comma}}{{values}})"
+    return Adapted(bound or function, _Torch.made(call, tuple(parameters), tuple(constants)), Spelling(
         construct="", parameter="", forward="\n".join([*made, f"{{y}} = {call_text}"]),
         backprop="\n".join(
             [*made, f"{{gradients}}, = torch.autograd.grad({call_text}, [{tensors}], torch.tensor({{dLdy}}))"]
@@ -210,31 +217,48 @@ def torch_function(function: Callable[..., Any], parameters: Sequence[str] = ())
 class _Torch:
     """A layer of torch tensors: arguments are copied into tensors, and what is written into these is copied back."""
 
-    def __init__(self, function: Callable[..., Any], names: tuple[str, ...]) -> None:
-        self.function, self.names, self.torch = function, names, import_module("torch")
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    constants: tuple[str, ...]
+    torch: Any
+
+    def __init__(self, function: Callable[..., Any], names: tuple[str, ...], constants: tuple[str, ...]) -> None:
+        self.__dict__.update(function=function, names=names, constants=constants, torch=import_module("torch"))
 
     @classmethod
-    def made(cls, call: Callable[..., Any], names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], "_Torch"]:
-        return lambda settings: cls(call(settings), names)
+    def made(
+        cls, call: Callable[..., Any], names: tuple[str, ...], constants: tuple[str, ...] = ()
+    ) -> Callable[[Mapping[str, Any]], "_Torch"]:
+        return lambda settings: cls(call(settings), names, constants)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in (*self.names, *self.constants):
+            raise AttributeError(
+                f"the layer's parameter {name} has no place among those of the adapter, {list(self.names)}:"
+                " name it in its `parameters` (or `constants`)"
+            )
+        self.__dict__[name] = value
 
     def forward(self, x: Array) -> Array:
         with self.torch.no_grad():
             tensors = self._tensors(x)
-            y = self._run(lambda: self.function(*tensors.values()))
+            y = self._run(lambda: self.function(*tensors.values(), *self._constants()))
         self._copy_back(tensors, x)
         return np.asarray(y.numpy(force=True).copy())
 
     def backprop(self, x: Array, dLdy: Array) -> tuple[Array, ...]:
         tensors, upstream = self._tensors(x), self._tensor(dLdy)
 
+        for tensor in tensors.values():
+            tensor.requires_grad_()
+        given = {name: tensor.clone() for name, tensor in tensors.items()}  # which may be written into, leaves may not
+
         def gradients() -> Any:
-            for tensor in tensors.values():
-                tensor.requires_grad_()
-            y = self.function(*tensors.values())
+            y = self.function(*given.values(), *self._constants())
             return self.torch.autograd.grad(y, list(tensors.values()), upstream, allow_unused=True)
 
         returned = self._run(gradients)
-        self._copy_back(tensors, x)
+        self._copy_back(given, x)
         _copy_back(upstream.numpy(), dLdy)
         return tuple(
             np.zeros(tensor.shape) if gradient is None else gradient.detach().numpy().copy()
@@ -244,6 +268,9 @@ class _Torch:
     def _tensors(self, x: Array) -> dict[str, Any]:
         arrays = {"x": x, **{name: getattr(self, name) for name in self.names}}
         return {name: self._tensor(array) for name, array in arrays.items()}
+
+    def _constants(self) -> list[Any]:
+        return [self.torch.tensor(getattr(self, name)) for name in self.constants]
 
     def _tensor(self, array: Array) -> Any:
         return self.torch.tensor(array.astype(array.dtype if array.dtype.kind == "f" else float, order="C"))
@@ -259,8 +286,14 @@ class _Torch:
             raise ValueError(str(error)) from error
 
 
-def jax_function(function: Callable[..., Any], parameters: Sequence[str] = ()) -> Adapted:
-    """Adapt a JAX function, function(x, *parameters, **settings), with its custom_vjp if it has one; in float64."""
+def jax_function(
+    function: Callable[..., Any], parameters: Sequence[str] = (), constants: Sequence[str] = ()
+) -> Adapted:
+    """Adapt a JAX function, with its custom_vjp if it has one; it runs in float64.
+
+    It is called function(x, *parameters, *constants, **settings); constants (labels, a mask) have no gradient. JAX
+    compiles it for every new shape, so that an example takes a good part of a second.
+    """
 
     class Jax:
         def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -276,14 +309,17 @@ def jax_function(function: Callable[..., Any], parameters: Sequence[str] = ()) -
                 return tuple(np.array(gradient) for gradient in pull_back(self.jax.numpy.asarray(dLdy, y.dtype)))
 
         def _call(self, *arrays: Any) -> Any:
-            return function(*arrays, **self.settings)
+            fixed = [self.jax.numpy.asarray(getattr(self, name)) for name in constants]
+            return function(*arrays, *fixed, **self.settings)
 
         def _arrays(self, x: Array) -> list[Any]:
             arrays = [x, *(getattr(self, name) for name in parameters)]
             return [self.jax.numpy.asarray(a if a.dtype.kind == "f" else a.astype(float)) for a in arrays]
 
-    given = ", ".join(f"{{{name}}}" for name in ("x", *parameters))
-    called = f"lambda *arrays: {{make}}(*arrays{{comma}}{{settings}}), {given}"
+    fixed = "".join(f", {{{name}}}" for name in constants)
+    moving = ", ".join(f"{{{name}}}" for name in ("x", *parameters))
+    given = moving + fixed
+    called = f"lambda *arrays: {{make}}(*arrays{fixed}{{comma}}{{settings}}), {moving}"
     return Adapted(function, Jax, Spelling(
         construct="", parameter="", forward=f"{{y}} = {{make}}({given}{{comma}}{{settings}})",
         backprop=f"{{gradients}}, = jax.vjp({called})[1]({{dLdy}})",
@@ -301,6 +337,16 @@ def _float64(jax: Any) -> AbstractContextManager[Any]:
 def _last(x: Array) -> Array:
     """Return a view with the channels last, of an array of any rank: the layer is to refuse wrong ones."""
     return np.moveaxis(x, 1, -1) if x.ndim > 1 else x
+
+
+def _set(raw: Any, place: str, value: Any) -> None:
+    """Put the value at a place such as weight, linear.weight or params['W']."""
+    if place.endswith("]"):
+        holder, _, key = place.rpartition("[")
+        _found(raw, holder)[key.rstrip("]").strip("'\"")] = value
+    else:
+        holder, dot, attribute = place.rpartition(".")
+        setattr(_found(raw, holder) if dot else raw, attribute, value)
 
 
 def _found(raw: Any, place: str) -> Any:

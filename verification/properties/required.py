@@ -86,6 +86,8 @@ def history_is_irrelevant(trial: Trial) -> None:
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
     event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
     used.forward(x, as_is=True)
+    if "in between" not in event:
+        used.backprop(x.copy(), dLdy, straight=True)
     if event == "other values before":
         then["x"] = another(trial, x)
     elif event == "other values in between":

@@ -55,7 +55,7 @@ def convolution2d_cases() -> st.SearchStrategy[Case]:
     """Cases of any combination of settings, different by height and width, depthwise layers included."""
     bounds = {"kernel": (1, 3), "stride": (1, 3), "padding": (0, 2), "dilation": (1, 3), "extra": (0, 3)}
     return numbers(
-        images=(1, 2), groups=(1, 3), channels=(1, 2), filters=(1, 2), **by_axis(bounds), seed=SEEDS
+        images=(1, 3), groups=(1, 3), channels=(1, 2), filters=(1, 2), **by_axis(bounds), seed=SEEDS
     ).map(lambda drawn: case(**paired(drawn, bounds)))  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from verification import LayerSpec, check, convolution
+from verification import LayerSpec, check, convolution, relu, softmax_cross_entropy
 from verification.adapters import channels_last, functions, jax_function, methods, torch_function, torch_module
 from verification.catalogue.convolution import Einsum
 from verification.strategies import cases, real_arrays, shapes, whole_arrays
@@ -107,6 +107,39 @@ class Accumulating(Linear):
         dx = super().backward(dout)
         self.dW = self.dW + before
         return dx
+
+
+class InDictionary(Linear):
+    def __init__(self, scale):
+        self.scale, self.params = scale, {}
+
+    weight = property(lambda self: self.params["W"])
+    bias = property(lambda self: self.params["b"])
+
+
+def test_parameters_in_a_dictionary():
+    places = {"W": "params['W']", "b": "params['b']"}
+    adapted = methods(
+        InDictionary, forward="__call__", backprop="backward", takes_x=False, parameters=places,
+        gradients={"W": "dW", "b": "grads['b']"},
+    )  # fmt: skip
+    report = check(replace(dense, make=adapted), examples=10)
+    assert not report.failures, report
+
+
+class KeptByBackprop(Linear):
+    def backward(self, dout):
+        self.first = getattr(self, "first", self.weight.copy())
+        super().backward(dout)
+        return self.scale * dout @ self.first.T
+
+
+def test_what_backprop_keeps_is_found():
+    names = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
+    adapted = methods(KeptByBackprop, forward="__call__", backprop="backward", takes_x=False, **names)
+    report = check(replace(dense, make=adapted), examples=20)
+    assert [item.name for item in report.failures] == ["history_is_irrelevant"]
+    assert report.failures[0].finding.diagnoses[0].family == "keeps-state"
 
 
 @pytest.mark.parametrize("make", [Linear, Accumulating])
@@ -216,6 +249,22 @@ def test_torch_modules_and_functions():
     report = verdict(tanh, torch_function(WrongTanh.apply), WrongTanh=WrongTanh)
     assert "WrongTanh.apply(x_)" in found(report, "backprop_matches_directional_differences").counterexample.script
     found(verdict(tanh, torch_function(InPlace.apply), InPlace=InPlace), "arguments_are_left_alone")
+
+
+def test_torch_in_place_constants_and_a_forgotten_parameter():
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
+
+    def loss(x, labels):
+        return torch.nn.functional.cross_entropy(x, labels)
+
+    spec = softmax_cross_entropy(torch_function(loss, constants=("labels",)))
+    assert check(spec, examples=5).passed
+    assert check(relu(torch_module(lambda: torch.nn.ReLU(inplace=False))), examples=5).passed
+    report = check(relu(torch_module(lambda: torch.nn.ReLU(inplace=True))), examples=5)
+    found(report, "arguments_are_left_alone")
+    assert all("leaf" not in item.message for item in report.failures)
+    with pytest.raises(AttributeError, match=r"parameter W has no place .* name it in its `parameters`"):
+        check(replace(dense, make=torch_module(lambda scale: torch.nn.Linear(1, scale))), examples=1)
 
 
 def test_jax_functions():
