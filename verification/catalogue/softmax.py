@@ -240,7 +240,7 @@ def _buggy(base: Any) -> tuple[Bug, ...]:
         bugs += [
             bug("gradient_averaged", "batch-averaged", DIFFERENCES, "dLdx is divided by the batch size",
                 weights=lambda self, u: base.weights(self, u) / len(self.labels)),
-            bug("averaged", "wrong-shape", FORWARD, "y is the mean, whatever was asked for",
+            bug("averaged", "batch-averaged", FORWARD, "y is the mean, whatever was asked for",
                 reduced=lambda self, losses: np.array(losses.mean())),
         ]  # fmt: skip
     if none:

@@ -315,7 +315,7 @@ BUGS = (
          **other_tap("input_gradient", dilation=lambda self: (1, 1))),
     _row("dLdW_stride_ignored", "stride-ignored", ADJOINT, "dLdW reads dLdy one entry apart",
          **other_tap("weight_gradient", stride=lambda self: (1, 1))),
-    _row("stride_of_the_height", "wrong-shape", CONVOLUTION, "filters land apart by the stride of the height in both axes",
+    _row("stride_of_the_height", "axes-swapped", CONVOLUTION, "filters land apart by the stride of the height in both axes",
          **other_tap("scatter", stride=lambda self: self.stride[:1] * 2)),
     _row("dLdx_padding_ignored", "padding-ignored", ADJOINT, "dLdx reads dLdy as if nothing had been cropped",
          input_gradient=lambda self, x, u: Scatter.input_gradient(
