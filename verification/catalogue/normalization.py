@@ -280,9 +280,6 @@ BATCH_BUGS = (
     row(Batch, "over_batch_alone", "axes-swapped", FORWARD, "statistics are of each pixel", forward=_over_batch),
     row(Batch, "running_average", "keeps-state", "history_is_irrelevant", "a running average is mixed in",
         forward=_running),
-    row(Batch, "single_entry", "overflow", EXTREMES, "a slice of one entry is divided by its size less 1",
-        variance=lambda self, rows: np.sum((rows - self.mean(rows)) ** 2, axis=1, keepdims=True)
-        / (rows.shape[1] if rows.shape[1] > 1 else 0)),
 )  # fmt: skip
 LAYER_BUGS = (
     *_everywhere(Last),

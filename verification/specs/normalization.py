@@ -168,9 +168,9 @@ def _case(x: Array, features: int, eps: int, seed: int, **settings: Any) -> Case
 def _batch_case(
     images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
 ) -> Case:  # fmt: skip
-    """Return a case; with one image of one entry a channel, which has no spread, at the limits only."""
+    """Return a case with at least two entries a channel: one has no spread, and may be refused."""
     sides = (width, height) if rank else ()
-    images += (images * math.prod(sides) == 1 and not kind) * 1
+    images += images * math.prod(sides) == 1
     x = values(channels, images * math.prod(sides), kind, seed).reshape(channels, images, *sides)
     return _case(np.ascontiguousarray(x.swapaxes(0, 1)), channels, eps, seed)
 
@@ -189,7 +189,7 @@ def _group_case(
 ) -> Case:  # fmt: skip
     """Return a case of `channels` channels in each of 1 or 2 groups, or of 3 where an image is of one entry."""
     groups = 1 + rank if width * height > 1 else 1 + 2 * rank
-    channels += channels * width * height == 1 and not kind
+    channels += channels * width * height == 1  # one entry has no spread, and may be refused
     x = values(images * groups, channels * width * height, kind, seed)
     x = x.reshape(images, groups * channels, width, height)
     return _case(x, groups * channels, eps, seed, num_groups=groups)
