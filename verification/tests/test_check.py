@@ -119,7 +119,8 @@ def test_what_is_not_an_array_is_said_plainly():
             def forward(self, x, returned=returned):
                 return returned
 
-        items = {item.name: item for item in check(convolution(Layer), examples=5).properties}
+        spec = replace(convolution(Layer), realistic=None)
+        items = {item.name: item for item in check(spec, examples=2).properties}
         assert items["forward_matches_reference"].message == said
 
 
