@@ -10,7 +10,8 @@ from scipy import special
 
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -363,14 +364,6 @@ def _mistakes(own: Table, value: Derivative, derivative: Derivative) -> tuple[Mi
 
 
 BAD_ARGUMENTS = (
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call(
-            "backprop", case.arrays["x"], np.concatenate([case.arrays["x"], case.arrays["x"]])
-        ),
-    ),
-    BadArgument(
-        "backprop, dLdy of a rank more", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], case.arrays["x"][np.newaxis]),
-    ),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
+    backprop_of("backprop, dLdy of a rank more", lambda case: case.arrays["x"][np.newaxis]),
 )  # fmt: skip

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
 from verification.references import correlation, correlation_gradient
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown, shorter_than
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -104,32 +105,13 @@ def permutes_with_its_channels_and_filters(trial: Trial) -> None:
     trial.compare("forward(x)", turned, y[:, ::-1], " when its channels and filters are put in reverse order")
 
 
-def _grown(array: Array, axis: int) -> Array:
-    return np.concatenate([array, array[(slice(None),) * axis + (slice(0, 1),)]], axis=axis)
-
-
 BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-    BadArgument(
-        "forward, x with a channel too many", "x",
-        lambda layer, case: layer.call("forward", _grown(case.arrays["x"], 1)),
-    ),
-    BadArgument(
-        "forward, x narrower than the filter", "x",
-        lambda layer, case: layer.call("forward", case.arrays["x"][:, :, : case.settings["filter_width"] - 1]),
-    ),
-    BadArgument(
-        "forward, x lower than the filter", "x",
-        lambda layer, case: layer.call("forward", case.arrays["x"][..., : case.settings["filter_height"] - 1]),
-    ),
-    BadArgument(
-        "backprop, dLdy of the shape of a larger y", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(correlation(**case.arrays), 2)),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(correlation(**case.arrays), 0)),
-    ),
+    forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
+    forward_of("forward, x with a channel too many", lambda case: grown(case.arrays["x"], 1)),
+    forward_of("forward, x narrower than the filter", shorter_than("filter_width", 2)),
+    forward_of("forward, x lower than the filter", shorter_than("filter_height", 3)),
+    backprop_of("backprop, dLdy of the shape of a larger y", lambda case: grown(correlation(**case.arrays), 2)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(correlation(**case.arrays), 0)),
 )  # fmt: skip
 
 

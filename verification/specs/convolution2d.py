@@ -15,6 +15,7 @@ from verification.case import Array, Case, whole
 from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -472,47 +473,22 @@ def sizes_divide(case: Case) -> dict[str, bool]:
     return {"the windows fill the image": not any(left_over)}
 
 
-def too_large(array: Array, axis: int) -> Array:
-    """Return the array with its first slice once more at the end of an axis."""
-    return np.concatenate([array, array[(slice(None),) * axis + (slice(0, 1),)]], axis=axis)
-
-
 def bad_arguments(reference: Callable[..., Array]) -> tuple[BadArgument, ...]:
     """Return the calls that any layer of images and channels should refuse."""
 
     def upstream(case: Case, axis: int) -> Array:
-        return too_large(reference(**case.arrays, **case.settings), axis)
+        return grown(reference(**case.arrays, **case.settings), axis)
 
     return (
-        BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-        BadArgument(
-            "forward, x with a channel too many", "x",
-            lambda layer, case: layer.call("forward", too_large(case.arrays["x"], 1)),
-        ),
-        BadArgument(
-            "forward, x without rows", "x", lambda layer, case: layer.call("forward", case.arrays["x"][:, :, :0])
-        ),
-        BadArgument(
-            "backprop, dLdy of the shape of a larger y", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 2)),
-        ),
-        BadArgument(
-            "backprop, dLdy of another batch size", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 0)),
-        ),
+        forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
+        forward_of("forward, x with a channel too many", lambda case: grown(case.arrays["x"], 1)),
+        forward_of("forward, x without rows", lambda case: case.arrays["x"][:, :, :0]),
+        backprop_of("backprop, dLdy of the shape of a larger y", lambda case: upstream(case, 2)),
+        backprop_of("backprop, dLdy of another batch size", lambda case: upstream(case, 0)),
     )  # fmt: skip
-
-
-def _narrow(case: Case) -> Array:
-    """Return x a column too narrow for the filter, or without any."""
-    settings = case.settings
-    reach = settings["dilation"][1] * (settings["kernel_size"][1] - 1) + 1
-    return case.arrays["x"][..., : max(0, reach - 1 - 2 * settings["padding"][1])]
 
 
 BAD_ARGUMENTS = (
     *bad_arguments(correlation2d),
-    BadArgument(
-        "forward, x narrower than the filter", "x", lambda layer, case: layer.call("forward", _narrow(case))
-    ),
+    forward_of("forward, x narrower than the filter", narrower_than_the_window),
 )  # fmt: skip

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -105,24 +106,11 @@ DENSE_MISTAKES = (
 )  # fmt: skip
 
 
-def _grown(array: Array, axis: int) -> Array:
-    return np.concatenate([array, array[(slice(None),) * axis + (slice(0, 1),)]], axis=axis)
-
-
 DENSE_BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 1", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-    BadArgument(
-        "forward, x with a feature too many", "x",
-        lambda layer, case: layer.call("forward", _grown(case.arrays["x"], 1)),
-    ),
-    BadArgument(
-        "backprop, dLdy with a feature too many", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(product(**case.arrays), 1)),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(product(**case.arrays), 0)),
-    ),
+    forward_of("forward, x of rank 1", lambda case: case.arrays["x"][0]),
+    forward_of("forward, x with a feature too many", lambda case: grown(case.arrays["x"], 1)),
+    backprop_of("backprop, dLdy with a feature too many", lambda case: grown(product(**case.arrays), 1)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(product(**case.arrays), 0)),
 )  # fmt: skip
 
 
@@ -191,12 +179,6 @@ FLATTEN_MISTAKES = (
 )  # fmt: skip
 
 FLATTEN_BAD_ARGUMENTS = (
-    BadArgument(
-        "backprop, dLdy with an entry too many", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(rows(case.arrays["x"]), 1)),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(rows(case.arrays["x"]), 0)),
-    ),
+    backprop_of("backprop, dLdy with an entry too many", lambda case: grown(rows(case.arrays["x"]), 1)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(rows(case.arrays["x"]), 0)),
 )  # fmt: skip

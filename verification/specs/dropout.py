@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -100,14 +101,6 @@ MISTAKES = tuple(
 )  # fmt: skip
 
 BAD_ARGUMENTS = (
-    BadArgument(
-        "forward, x of another batch size than the mask", "x",
-        lambda layer, case: layer.call("forward", np.concatenate([case.arrays["x"], case.arrays["x"]])),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call(
-            "backprop", case.arrays["x"], np.concatenate([case.arrays["x"], case.arrays["x"]])
-        ),
-    ),
+    forward_of("forward, x of another batch size than the mask", lambda case: grown(case.arrays["x"], 0)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
 )  # fmt: skip

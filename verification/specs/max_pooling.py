@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
 from verification.references import maximum, maximum_gradient
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, shorter_than
 from verification.strategies import SEEDS, numbers, tied
 from verification.trial import Trial
 
@@ -106,19 +107,10 @@ def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
 
 
 BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-    BadArgument(
-        "forward, x narrower than the pool", "x",
-        lambda layer, case: layer.call("forward", case.arrays["x"][:, :, : case.settings["pool_size"] - 1]),
-    ),
-    BadArgument(
-        "forward, x lower than the pool", "x",
-        lambda layer, case: layer.call("forward", case.arrays["x"][..., : case.settings["pool_size"] - 1]),
-    ),
-    BadArgument(
-        "backprop, dLdy larger than x", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], np.pad(case.arrays["x"], 1)),
-    ),
+    forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
+    forward_of("forward, x narrower than the pool", shorter_than("pool_size", 2)),
+    forward_of("forward, x lower than the pool", shorter_than("pool_size", 3)),
+    backprop_of("backprop, dLdy larger than x", lambda case: np.pad(case.arrays["x"], 1)),
 )  # fmt: skip
 
 

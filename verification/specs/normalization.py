@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -347,22 +348,9 @@ def _without_eps(trial: Trial) -> dict[str, Any]:
     return {name: value for name, value in trial.case.settings.items() if name != "eps"}
 
 
-def _grown(array: Array, axis: int) -> Array:
-    return np.concatenate([array, array.take([0], axis=axis)], axis=axis)
-
-
 def _bad_arguments(axis: int) -> tuple[BadArgument, ...]:
     return (
-        BadArgument(
-            "forward, x with a feature too many", "x",
-            lambda layer, case: layer.call("forward", _grown(case.arrays["x"], axis)),
-        ),
-        BadArgument(
-            "backprop, dLdy with a feature too many", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], axis)),
-        ),
-        BadArgument(
-            "backprop, dLdy of another batch size", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], 0)),
-        ),
+        forward_of("forward, x with a feature too many", lambda case: grown(case.arrays["x"], axis)),
+        backprop_of("backprop, dLdy with a feature too many", lambda case: grown(case.arrays["x"], axis)),
+        backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
     )  # fmt: skip

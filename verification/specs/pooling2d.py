@@ -15,7 +15,8 @@ from verification.case import Array, Case, whole
 from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
-from verification.specs.convolution2d import Pair, at_most, by_axis, paired, sizes_divide, too_large
+from verification.specs.convolution2d import Pair, at_most, by_axis, paired, sizes_divide
+from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
 from verification.strategies import SEEDS, numbers, spaced, tied
 from verification.trial import Trial
 
@@ -513,43 +514,20 @@ GLOBAL_AVERAGE_MISTAKES = (
 
 def _bad_arguments(reference: Callable[..., Array]) -> tuple[BadArgument, ...]:
     def upstream(case: Case, axis: int) -> Array:
-        return too_large(reference(x=case.arrays["x"], **case.settings), axis)
-
-    def narrow(case: Case) -> Array:
-        width = case.settings["kernel_size"][1] - 1 - 2 * case.settings["padding"][1]
-        return case.arrays["x"][..., : max(0, width)]
+        return grown(reference(x=case.arrays["x"], **case.settings), axis)
 
     return (
-        BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-        BadArgument(
-            "forward, x narrower than the window", "x", lambda layer, case: layer.call("forward", narrow(case))
-        ),
-        BadArgument(
-            "forward, x without rows", "x", lambda layer, case: layer.call("forward", case.arrays["x"][:, :, :0])
-        ),
-        BadArgument(
-            "backprop, dLdy of the shape of a larger y", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 2)),
-        ),
-        BadArgument(
-            "backprop, dLdy of another batch size", "dLdy",
-            lambda layer, case: layer.call("backprop", case.arrays["x"], upstream(case, 0)),
-        ),
+        forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
+        forward_of("forward, x narrower than the window", narrower_than_the_window),
+        forward_of("forward, x without rows", lambda case: case.arrays["x"][:, :, :0]),
+        backprop_of("backprop, dLdy of the shape of a larger y", lambda case: upstream(case, 2)),
+        backprop_of("backprop, dLdy of another batch size", lambda case: upstream(case, 0)),
     )  # fmt: skip
 
 
 GLOBAL_BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 3", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-    BadArgument(
-        "forward, x without rows", "x", lambda layer, case: layer.call("forward", case.arrays["x"][:, :, :0])
-    ),
-    BadArgument(
-        "backprop, dLdy with a channel too many", "dLdy",
-        lambda layer, case: layer.call(
-            "backprop", case.arrays["x"], too_large(case.arrays["x"][:, :, 0, 0], 1)),
-    ),
-    BadArgument(
-        "backprop, dLdy of rank 4", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], case.arrays["x"][:, :, :1, :1]),
-    ),
+    forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
+    forward_of("forward, x without rows", lambda case: case.arrays["x"][:, :, :0]),
+    backprop_of("backprop, dLdy with a channel too many", lambda case: grown(case.arrays["x"][:, :, 0, 0], 1)),
+    backprop_of("backprop, dLdy of rank 4", lambda case: case.arrays["x"][:, :, :1, :1]),
 )  # fmt: skip

@@ -9,7 +9,8 @@ from scipy import special
 
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
@@ -250,29 +251,13 @@ SOFTMAX_MISTAKES = (
 )  # fmt: skip
 
 
-def _grown(array: Array, axis: int) -> Array:
-    return np.concatenate([array, array[(slice(None),) * axis + (slice(0, 1),)]], axis=axis)
-
-
 SOFTMAX_BAD_ARGUMENTS = (
-    BadArgument(
-        "backprop, dLdy with a class too many", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], 1)),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], _grown(case.arrays["x"], 0)),
-    ),
+    backprop_of("backprop, dLdy with a class too many", lambda case: grown(case.arrays["x"], 1)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
 )  # fmt: skip
 
 CROSS_ENTROPY_BAD_ARGUMENTS = (
-    BadArgument("forward, x of rank 1", "x", lambda layer, case: layer.call("forward", case.arrays["x"][0])),
-    BadArgument(
-        "forward, x of another batch size than the labels", "x",
-        lambda layer, case: layer.call("forward", _grown(case.arrays["x"], 0)),
-    ),
-    BadArgument(
-        "backprop, dLdy of another batch size", "dLdy",
-        lambda layer, case: layer.call("backprop", case.arrays["x"], np.ones(len(case.arrays["x"]) + 1)),
-    ),
+    forward_of("forward, x of rank 1", lambda case: case.arrays["x"][0]),
+    forward_of("forward, x of another batch size than the labels", lambda case: grown(case.arrays["x"], 0)),
+    backprop_of("backprop, dLdy of another batch size", lambda case: np.ones(len(case.arrays["x"]) + 1)),
 )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Calls that a layer should refuse, for the bad arguments of the ready specs."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from verification.case import Array, Case
+from verification.spec import BadArgument
+
+
+def forward_of(description: str, x: Callable[[Case], Array]) -> BadArgument:
+    """Return the call forward(x(case)), to be refused for its x."""
+    return BadArgument(description, "x", lambda layer, case: layer.call("forward", x(case)))
+
+
+def backprop_of(description: str, dLdy: Callable[[Case], Array]) -> BadArgument:
+    """Return the call backprop(x, dLdy(case)) with the x of the case, to be refused for its dLdy."""
+    return BadArgument(
+        description, "dLdy", lambda layer, case: layer.call("backprop", case.arrays["x"], dLdy(case))
+    )  # fmt: skip
+
+
+def grown(array: Array, axis: int) -> Array:
+    """Return the array with its first slice once more at the end of an axis."""
+    return np.concatenate([array, array.take([0], axis=axis)], axis=axis)
+
+
+def shorter_than(setting: str, axis: int) -> Callable[[Case], Array]:
+    """Return the function from a case to its x with one less than this setting of it left along the axis."""
+    return lambda case: case.arrays["x"].take(range(case.settings[setting] - 1), axis=axis)
+
+
+def narrower_than_the_window(case: Case) -> Array:
+    """Return x a column too narrow for a window of kernel_size, or without any."""
+    reach = case.settings.get("dilation", (1, 1))[1] * (case.settings["kernel_size"][1] - 1) + 1
+    return case.arrays["x"][..., : max(0, reach - 1 - 2 * case.settings["padding"][1])]
