@@ -12,6 +12,10 @@ import numpy as np
 
 ROUNDS, STEP = 20, 1e-3
 BATCH, SIZE, CHANNELS, FILTER, FILTERS = 8, 32, 3, 3, 8
+SHAPE = (BATCH, CHANNELS, SIZE, SIZE)
+Changes = list[tuple[float, float]]
+"""Pairs (exact change, apprx change) of the loss, both divided by STEP."""
+
 TESTS = {
     "dLdx test": "conv layer dLdx",
     "dLdW test": "conv layer dLdW",
@@ -47,15 +51,29 @@ def accuracy(convolution: Callable[..., Any], max_pooling: Callable[..., Any], s
 
     Seeds numpy.random for the constructor's draws too, and restores its state afterwards.
     """
+    return (*convolution_accuracy(convolution, seed), *max_pooling_accuracy(max_pooling, seed))
+
+
+def convolution_accuracy(make: Callable[..., Any], seed: int = 0) -> tuple[Accuracy, ...]:
+    """Run the three tests of the convolution, as accuracy() does."""
+    return _rounds(list(TESTS)[:3], lambda random: _convolution_round(make, random), seed)
+
+
+def max_pooling_accuracy(make: Callable[..., Any], seed: int = 0) -> tuple[Accuracy, ...]:
+    """Run the one test of max-pooling, as accuracy() does."""
+    return _rounds(list(TESTS)[3:], lambda random: _max_pooling_round(make, random), seed)
+
+
+def _rounds(tests: list[str], one_round: Callable[[np.random.RandomState], Changes], seed: int) -> tuple[Accuracy, ...]:
     random = np.random.RandomState(seed)
     state = np.random.get_state()
     try:
         np.random.seed(seed)
-        rounds = [_round(convolution, max_pooling, random) for _ in range(ROUNDS)]
+        rounds = [one_round(random) for _ in range(ROUNDS)]
     finally:
         np.random.set_state(state)
     return tuple(
-        Accuracy(test, *zip(*pairs, strict=True)) for test, pairs in zip(TESTS, zip(*rounds, strict=True), strict=True)
+        Accuracy(test, *zip(*pairs, strict=True)) for test, pairs in zip(tests, zip(*rounds, strict=True), strict=True)
     )
 
 
@@ -70,15 +88,12 @@ def text(accuracies: tuple[Accuracy, ...]) -> str:
     return "\n".join(lines)
 
 
-def _round(
-    make_convolution: Callable[..., Any], make_pooling: Callable[..., Any], random: np.random.RandomState
-) -> list[tuple[float, float]]:
-    """Return the four pairs (exact change, apprx change) of one round, both divided by STEP."""
-    shape = (BATCH, CHANNELS, SIZE, SIZE)
-    layer = make_convolution(FILTER, FILTER, SIZE, CHANNELS, FILTERS)
+def _convolution_round(make: Callable[..., Any], random: np.random.RandomState) -> Changes:
+    """Return the three pairs of one round."""
+    layer = make(FILTER, FILTER, SIZE, CHANNELS, FILTERS)
     changes = []
 
-    x, move = random.standard_normal(shape), random.standard_normal(shape)
+    x, move = random.standard_normal(SHAPE), random.standard_normal(SHAPE)
     y = layer.forward(x)
     dLdx, _, _ = layer.backprop(x, np.ones_like(y))
     changes.append((np.sum(layer.forward(x + STEP * move) - y) / STEP, np.sum(move * dLdx)))
@@ -95,12 +110,15 @@ def _round(
     _, _, dLdb = layer.backprop(x, dLdy)
     layer.update_weights(np.zeros((FILTERS, CHANNELS, FILTER, FILTER)), STEP * move)
     changes.append((np.sum(dLdy * (layer.forward(x) - y)) / STEP, np.sum(move * dLdb)))
+    return [(float(exact), float(apprx)) for exact, apprx in changes]
 
-    pooling = make_pooling(2, 2)
-    x = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
-    move = random.standard_normal(shape)
+
+def _max_pooling_round(make: Callable[..., Any], random: np.random.RandomState) -> Changes:
+    """Return the pair of one round."""
+    pooling = make(2, 2)
+    x = np.arange(1.0, np.prod(SHAPE) + 1).reshape(SHAPE)
+    move = random.standard_normal(SHAPE)
     y = pooling.forward(x)
     dLdy = random.normal(scale=10, size=y.shape)
     dLdx = pooling.backprop(x, dLdy)
-    changes.append((np.sum(dLdy * (pooling.forward(x + STEP * move) - y)) / STEP, np.sum(move * dLdx)))
-    return [(float(exact), float(apprx)) for exact, apprx in changes]
+    return [(float(np.sum(dLdy * (pooling.forward(x + STEP * move) - y)) / STEP), float(np.sum(move * dLdx)))]

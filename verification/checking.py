@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import settings
 
 from verification.case import VALUES, Array, Case
 from verification.diagnosis import NOTHING, Finding, diagnose
-from verification.failure import Entry
+from verification.failure import Entry, Stopped
 from verification.properties import Collected, properties
 from verification.properties.required import (
     backprop_is_the_adjoint,
@@ -147,10 +148,12 @@ def report_on(
     spec: LayerSpec, outcomes: Mapping[Collected, Outcome], progress: Callable[[str], None] = lambda _doing: None
 ) -> list[PropertyReport]:
     """Return the reports of these searches, with what is found of those that failed."""
-    failed = {item: outcome.failure for item, outcome in outcomes.items() if outcome.failure}
+    failed = {item: outcome.failure for item, outcome in outcomes.items() if outcome.failure and not outcome.stopped}
+    findings: dict[Collected, Finding] = {}
     if failed:
         progress("looking for what explains the failures")
-    findings = dict(zip(failed, diagnose(spec, list(failed), list(failed.values())) if failed else [], strict=True))
+        with suppress(Stopped):
+            findings = dict(zip(failed, diagnose(spec, list(failed), list(failed.values())), strict=True))
     return [_report(spec, item, outcome, findings.get(item, NOTHING)) for item, outcome in outcomes.items()]
 
 
@@ -159,8 +162,10 @@ def _report(spec: LayerSpec, collected: Collected, outcome: Outcome, finding: Fi
         "name": collected.name, "kind": collected.kind, "examples": outcome.examples,
         "seconds": outcome.seconds,
     }  # fmt: skip
-    if outcome.failure and outcome.case:
-        counterexample = Counterexample(dict(outcome.case.settings), dict(outcome.case.arrays), outcome.script)
+    if outcome.failure:
+        case, counterexample = outcome.case, None
+        if case:
+            counterexample = Counterexample(dict(case.settings), dict(case.arrays), outcome.script)
         return PropertyReport(
             verdict="failed", message=outcome.failure.message(), counterexample=counterexample,
             entries=outcome.failure.entries, finding=finding, **common,

@@ -65,3 +65,14 @@ def number(value: float) -> str:
 
 def _json(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
+
+
+class Stopped(BaseException):
+    """The process of a layer is gone, or does not answer in time: a finding that ends the property at once.
+
+    No Exception, so that nothing goes on with a layer that is no longer there.
+    """
+
+
+class NotTried(Stopped):
+    """The layer's process ended so often, or took so long, that nothing more is tried."""

@@ -54,6 +54,10 @@ class Layer:
         """Return a parameter as the layer has it now."""
         return np.asarray(getattr(self.raw, name))
 
+    def share_memory(self, one: Array, other: Array) -> bool:
+        """Return whether two arrays share memory, where the layer lives: a layer may do so in another process."""
+        return bool(getattr(self.raw, "arrays_share_memory", np.shares_memory)(one, other))
+
     def forward(self, x: Array, *, as_is: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
         if script := self.trial.script:
@@ -115,13 +119,18 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
         with np.errstate(all="ignore"):
             return call()
     except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if "site-packages" not in frame.filename]
-        frame = (own if len(own) > 1 else frames)[-1]
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise PropertyFailed(
-            f"{name} raised {text} ({os.path.basename(frame.filename)}, line {frame.lineno})"
-        ) from error
+        raise PropertyFailed(f"{name} raised {text} ({_where(error)})") from error
+
+
+def _where(error: BaseException) -> str:
+    """Return the file and line of the layer at which an error was raised, known from afar where it has `where`."""
+    if where := getattr(error, "where", ""):
+        return str(where)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename]
+    frame = (own if len(own) > 1 else frames)[-1]
+    return f"{os.path.basename(frame.filename)}, line {frame.lineno}"
 
 
 def _real(name: str, value: Any, as_is: bool) -> Array:

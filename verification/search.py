@@ -18,7 +18,7 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
-from verification.failure import PropertyFailed
+from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
 from verification.script import Script
 from verification.spec import LayerSpec
@@ -39,6 +39,7 @@ class Outcome:
     largest_rounding: float = 0.0
     seconds: float = 0.0
     failure: PropertyFailed | None = None
+    stopped: bool = False
     case: Case | None = None
     script: str = ""
 
@@ -50,6 +51,24 @@ class Outcome:
         item.check(trial)
         self.rounded += trial.rounded > 0
         self.largest_rounding = max(self.largest_rounding, trial.rounded)
+
+    def fail(self, spec: LayerSpec, item: Collected, case: Case) -> None:
+        """End the search with a case that failed, made as simple as it can be."""
+        try:
+            self.case = simplest(spec, item, case)
+            self.failure, self.script = explain(spec, item, self.case)
+        except Stopped as stopped:
+            self.stop(spec, item, case, stopped)
+
+    def stop(self, spec: LayerSpec, item: Collected, case: Case, stopped: Stopped) -> None:
+        """End the search with a case on which the layer's process ended: it is not made any smaller."""
+        self.failure, self.stopped = PropertyFailed(str(stopped)), True
+        if isinstance(stopped, NotTried):
+            return
+        self.case, script = case, Script(spec.make, case.seed)
+        with suppress(PropertyFailed, Stopped):
+            item.check(Trial(spec, case, script))
+        self.script = script.text([], str(stopped))
 
 
 def survey(
@@ -65,22 +84,23 @@ def survey(
         trial = Trial(spec, case)
         progress(f"example {outcomes[0].examples + 1} of {profile.max_examples}")
         for item, outcome in zip(items, outcomes, strict=True):
-            if outcome.case is None:
+            if outcome.case is None and outcome.failure is None:
                 start = time.perf_counter()
                 try:
                     outcome.count(trial, item)
                 except PropertyFailed:
                     outcome.case = case
+                except Stopped as stopped:
+                    outcome.stop(spec, item, case, stopped)
                 outcome.seconds += time.perf_counter() - start
 
     seeded(seed)(_hypothesis(run, items[0].cases, profile))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
-        if outcome.case:
+        if outcome.case and not outcome.failure:
             progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
             found = search(spec, item, profile, seed)
             if found.failure is None:  # it fails only after other properties have run
-                found.case = simplest(spec, item, outcome.case)
-                found.failure, found.script = explain(spec, item, found.case)
+                found.fail(spec, item, outcome.case)
             outcomes[at] = replace(found, examples=outcome.examples)
     return outcomes
 
@@ -90,9 +110,11 @@ def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int |
     outcome = Outcome()
     start = time.perf_counter()
     failed: list[Case] = []
+    tried: list[Case] = []
 
     def run(case: Case) -> None:
         trial = Trial(spec, case)
+        tried[:] = [case]
         try:
             (Outcome() if failed else outcome).count(trial, collected)
         except PropertyFailed:
@@ -105,8 +127,12 @@ def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int |
     try:
         (seeded(seed)(test) if seed is not None else test)()
     except PropertyFailed:
-        outcome.case = simplest(spec, collected, failed[-1])
-        outcome.failure, outcome.script = explain(spec, collected, outcome.case)
+        outcome.fail(spec, collected, failed[-1])
+    except Stopped as stopped:
+        if failed:
+            outcome.fail(spec, collected, failed[-1])
+        else:
+            outcome.stop(spec, collected, tried[-1], stopped)
     except FlakyFailure:
         outcome.case = failed[-1]
         outcome.failure, outcome.script = UNSTEADY, explain(spec, collected, outcome.case)[1]
@@ -141,6 +167,9 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             collected.check(Trial(spec, replace(case, arrays={**case.arrays, name: array})))
         except PropertyFailed:
             return True
+        except Stopped:  # this one does not end, where others do: as it is, it is simple enough
+            left = 0
+            return None
         return False
 
     # A layer is not given directions, and constants (labels, a mask) may have no other values.

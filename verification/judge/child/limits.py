@@ -1,0 +1,100 @@
+"""What the child gives up before it runs the submission: memory, time, processes, signals, sockets."""
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import sys
+
+OPEN_FILES, FILE_SIZE = 64, 64 << 20
+
+_DENIED = {
+    # New processes and programs; other namespaces
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281),
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40),
+    # Reaching into other processes
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
+    "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
+    "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "tkill": (200, 130),
+    # The network, and the way around a filter of system calls
+    "socket": (41, 198), "io_uring_setup": (425, 425),
+}  # fmt: skip
+"""Numbers of the system calls refused, of x86-64 and of AArch64."""
+
+_KILL, _TGKILL, _PRLIMIT, _CLONE, _CLONE3 = (62, 129), (234, 131), (302, 261), (56, 220), (435, 435)
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_CLONE_THREAD = 0x10000
+_ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
+_EPERM, _ENOSYS = 1, 38
+_LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
+
+
+def confine(memory: int, seconds: int) -> list[str]:
+    """Limit this process for good, and return the names of the limits that hold.
+
+    memory   bytes of address space
+    seconds  of processor time
+    """
+    held = []
+    wanted = {
+        "memory": ("RLIMIT_AS", memory),
+        "processor time": ("RLIMIT_CPU", seconds),
+        "file size": ("RLIMIT_FSIZE", FILE_SIZE),
+        "open files": ("RLIMIT_NOFILE", OPEN_FILES),
+        "core dumps": ("RLIMIT_CORE", 0),
+    }
+    for name, (limit, value) in wanted.items():
+        try:
+            resource.setrlimit(getattr(resource, limit), (value, value))
+            held.append(name)
+        except (AttributeError, OSError, ValueError):  # not on this system, or lower already
+            continue
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+        libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL: whatever kills the parent, this process ends too
+        if _filter(libc):
+            held.append("processes, signals and sockets")
+    return held
+
+
+def _filter(libc: ctypes.CDLL) -> bool:
+    """Refuse system calls by a seccomp filter; return whether it is in force."""
+    machine, audit = _ARCHITECTURES.get(platform.machine(), (0, 0))
+    if not audit or sys.byteorder != "little":
+        return False
+    own = os.getpid()
+
+    def op(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
+        return struct.pack("HBBI", code, yes, no, k)
+
+    def refuse(error: int) -> bytes:
+        return op(_RETURN, _REFUSE | error)
+
+    def argument(first: bool) -> bytes:
+        return op(_LOAD, 16 if first else 24)  # of struct seccomp_data: the low half of args[0] or args[1]
+
+    allow, number = op(_RETURN, _ALLOW), op(_LOAD, 0)
+    program = [op(_LOAD, 4), op(_EQUAL, audit, yes=1), op(_RETURN, _KILL_PROCESS), number]
+    if machine == 0:  # the x32 calls, whose numbers are others
+        program += [op(_AT_LEAST, 0x40000000, no=1), refuse(_EPERM)]
+    for numbers in _DENIED.values():
+        if (denied := numbers[machine]) is not None:
+            program += [op(_EQUAL, denied, no=1), refuse(_EPERM)]
+    program += [op(_EQUAL, _CLONE3[machine], no=1), refuse(_ENOSYS)]  # then the C library takes clone
+    program += [op(_EQUAL, _CLONE[machine], no=4), argument(True), op(_ANY_BIT, _CLONE_THREAD, yes=1), refuse(_EPERM),
+                allow]  # fmt: skip
+    for call in (_KILL, _TGKILL, _PRLIMIT):  # to itself only
+        program += [op(_EQUAL, call[machine], no=5), argument(True), op(_EQUAL, own, yes=2),
+                    op(_EQUAL, 0, yes=1), refuse(_EPERM), allow]  # fmt: skip
+    code = b"".join([*program, allow])
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
+
+    described = Program(len(code) // 8, code)
+    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0):
+        return False
+    return bool(libc.prctl(set_seccomp, filter_mode, ctypes.addressof(described), 0, 0) == 0)

@@ -1,0 +1,219 @@
+"""The child: reads requests from standard input, runs them on the submission's layers, writes answers to a pipe.
+
+Started as `python -I worker.py ANSWERS MEMORY SECONDS PATH...`: the answers' file descriptor, the limits, and where
+packages are. It has no right answer and no verdict; whatever the submission does to it, it can only answer.
+"""
+
+import importlib.util
+import os
+import random
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from verification.judge.child import definitions, frames, limits, titles
+else:
+
+    def _beside(name):
+        """Load a file of this folder, which is no package here and not on the path."""
+        spec = importlib.util.spec_from_file_location(f"_judge_{name}", Path(__file__).with_name(f"{name}.py"))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    definitions, frames, limits, titles = map(_beside, ("definitions", "frames", "limits", "titles"))
+
+TEXT = 2000
+"""Characters of a text, of an error or of what is no array, that an answer holds."""
+
+
+@dataclass
+class Plain:
+    """The result of a step of our own: JSON, and arrays beside it."""
+
+    content: dict[str, Any]
+    arrays: list[Any]
+
+
+class Worker:
+    """The submission's layers, and the arrays that parent and child both know, by their numbers."""
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, Any] = {}
+        self.layers: dict[int, Any] = {}
+        self.arrays: dict[int, Any] = {}
+        self.known: dict[int, bytes] = {}  # the values of each array as the parent has them
+        self.own = 0
+
+    def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
+        """Run the steps of a request and return the answer to the last of them."""
+        for (number, strides, writeable), values in zip(request.get("given", ()), given, strict=True):
+            self.take(number, values, strides, writeable)
+        result: Any = None
+        answer: dict[str, Any] = {"nonce": request["nonce"]}
+        try:
+            for step, *arguments in request["steps"]:
+                result = getattr(self, f"do_{step}")(*arguments)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
+            answer["raised"] = _raised(error)
+        for number in request.get("freed", ()):
+            self.arrays.pop(number, None)
+            self.known.pop(number, None)
+        for number in request.get("freed_layers", ()):
+            self.layers.pop(number, None)
+        changed = [number for number, array in self.arrays.items() if array.tobytes() != self.known[number]]
+        sent = [self.arrays[number] for number in changed]
+        answer |= {"changed": changed, "shared": []}
+        if "raised" not in answer:
+            answer["result"] = self.result(result, answer["shared"], sent)
+        for number in changed:
+            self.known[number] = self.arrays[number].tobytes()
+        return answer, sent
+
+    def take(self, number: int, values: Any, strides: list[int], writeable: bool) -> None:
+        """Make an array with this memory layout; or write its values into the one of this number."""
+        array = self.arrays.get(number)
+        if array is None:
+            reach = [(side - 1) * stride for side, stride in zip(values.shape, strides, strict=True)]
+            if values.size == 0:
+                reach = []
+            start = -sum(step for step in reach if step < 0)
+            memory = np.zeros(sum(map(abs, reach)) + values.itemsize, np.uint8)
+            array = np.ndarray(values.shape, values.dtype, memory, start, strides)
+        array[...] = values
+        array.setflags(write=writeable)
+        self.arrays[number] = array
+        self.known[number] = array.tobytes()
+
+    def result(self, value: Any, shared: list[list[int]], sent: list[Any]) -> Any:
+        """Return the JSON for a result; append arrays that the parent does not have, and which share memory."""
+        if isinstance(value, Plain):
+            for array in value.arrays:
+                self.item(array, shared, sent)
+            return value.content
+        if isinstance(value, tuple | list):
+            items = [self.item(item, shared, sent) for item in value[:16]]
+            return {"kind": type(value).__name__, "items": items, "length": len(value)}
+        return self.item(value, shared, sent)
+
+    def item(self, value: Any, shared: list[list[int]], sent: list[Any]) -> Any:
+        """Return the JSON for one value."""
+        if isinstance(value, np.ndarray | np.generic):
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiubc":
+                return {"kind": "array", "of": str(array.dtype)[:TEXT]}
+            for number, other in self.arrays.items():
+                if other is array:
+                    return {"kind": "array", "number": number}
+            self.own -= 1
+            shared += [[self.own, number] for number, other in self.arrays.items() if _overlap(array, other)]
+            self.arrays[self.own], self.known[self.own] = array, array.tobytes()
+            sent.append(array)
+            return {"kind": "array", "number": self.own}
+        if value is None or isinstance(value, bool | int | float):
+            return {"kind": "number", "value": value if value is None or abs(value) < 2**63 else float("inf")}
+        return {"kind": "other", "type": type(value).__name__[:TEXT], "text": _text(value)}
+
+    # The steps
+
+    def do_load(self, source: int, filename: str, wanted: list[str], seed: int) -> Plain:
+        """Run the submission's definitions; say which of the classes wanted are there."""
+        np.random.seed(seed)
+        random.seed(seed)
+        try:
+            self.namespace, notes = definitions.run(self.arrays[source].tobytes(), filename, wanted)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            return Plain({"error": f"{type(error).__name__}: {error}"[:TEXT]}, [])
+        content = {
+            "notes": [note[:TEXT] for note in notes[:20]],
+            "found": definitions.described(self.namespace, wanted),
+            "classes": definitions.classes(self.namespace, filename)[:50],
+        }
+        return Plain(content, [])
+
+    def do_new(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Make a layer."""
+        self.layers[number] = self.namespace[name](*args, **kwargs)
+
+    def do_set(self, number: int, name: str, array: int) -> None:
+        """Set a parameter."""
+        setattr(self.layers[number], name, self.arrays[array])
+
+    def do_get(self, number: int, name: str) -> Any:
+        """Return a parameter."""
+        return getattr(self.layers[number], name)
+
+    def do_call(self, number: int, method: str, *arrays: int) -> Any:
+        """Call a method."""
+        return getattr(self.layers[number], method)(*(self.arrays[array] for array in arrays))
+
+    def do_titles(self, source: int, filename: str, seed: int, data: str) -> Plain:
+        """Run the script of question 5; return the images that it shows, and their titles."""
+        images, content = titles.shown(self.arrays[source].tobytes(), filename, seed, data)
+        return Plain(content, images)
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    try:
+        return bool(np.shares_memory(one, other, max_work=10**5))
+    except Exception:  # too hard to tell
+        return bool(np.may_share_memory(one, other))
+
+
+def _raised(error: BaseException) -> dict[str, Any]:
+    """Return an error as the parent has it: type, message, and the last line of the submission on the way to it."""
+    where, traceback = "", error.__traceback__
+    while traceback:
+        code = traceback.tb_frame.f_code
+        if os.sep not in code.co_filename and not code.co_filename.startswith("<"):
+            where = f"{code.co_filename}, line {traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return {"type": type(error).__name__[:TEXT], "message": _text(error, str), "where": where[:TEXT]}
+
+
+def _text(value: Any, write: Any = repr) -> str:
+    try:
+        return re.sub(r" at 0x[0-9a-f]+", "", write(value)[:TEXT])
+    except BaseException as error:
+        return f"(no text: {type(error).__name__})"
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers, memory, seconds = map(int, sys.argv[1:4])
+    sys.path += [path for path in sys.argv[4:] if path not in sys.path]
+    requests = os.dup(0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.argv[1:] = []
+    held = limits.confine(memory, seconds)
+    worker = Worker()
+
+    def exactly(count: int) -> bytes:
+        data = bytearray()
+        while len(data) < count:
+            part = os.read(requests, min(count - len(data), 1 << 20))
+            if not part:
+                os._exit(0)
+            data += part
+        return bytes(data)
+
+    def send(message: bytes) -> None:
+        view = memoryview(message)
+        while view:
+            view = view[os.write(answers, view) :]
+
+    send(frames.pack({"held": held}))
+    while True:
+        request, given = frames.read(exactly, sys.maxsize)
+        answer, arrays = worker.answer(request, given)
+        sys.stdout.flush()
+        send(frames.pack(answer, arrays))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""A child process: started with limits, asked with a deadline, and gone with all it started when it is no longer needed."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from verification.case import Array
+from verification.failure import Stopped
+from verification.judge import sandbox
+from verification.judge.child import frames
+
+OUTPUT = 64 << 10
+"""Bytes kept of what a child prints."""
+
+ANSWER = 64 << 20
+"""Bytes that the arrays of an answer may have, beside 64 times those of the question."""
+
+START = 30.0
+"""Seconds a child may take to start, before it meets the submission."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a child may use: seconds for one call and of processor time in all, bytes of address space."""
+
+    timeout: float = 5.0
+    memory: int = 2 << 30
+    seconds: int = 600
+    sandbox: bool | None = None
+    """Whether bubblewrap is used: True, or nothing runs; False, never; None, where it works."""
+
+
+class SandboxError(RuntimeError):
+    """A sandbox was required, and there is none."""
+
+
+@dataclass
+class Child:
+    """One child process. `isolation` says how it is kept apart; `held` which limits it set itself."""
+
+    limits: Limits
+    isolation: str = ""
+    held: tuple[str, ...] = ()
+    output: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self._received = bytearray()
+        self._pending = memoryview(b"")
+        self._selector = selectors.DefaultSelector()
+        wrapped = sandbox.bubblewrap({}) if self.limits.sandbox is not False else None
+        if wrapped and self._start(wrapped):
+            self.isolation = sandbox.BUBBLEWRAP
+        elif self.limits.sandbox:
+            why = "it does not work here" if wrapped else "it is not installed (Debian's package bubblewrap)"
+            raise SandboxError(f"a sandbox is required, and needs bubblewrap: {why}")
+        elif self._start([]):
+            self.isolation = sandbox.LIMITS_ONLY
+        else:
+            raise SandboxError(f"the child process does not start: {self.output.decode(errors='replace')[-500:]}")
+
+    def ask(
+        self, question: Mapping[str, Any], arrays: Sequence[Array], doing: str, timeout: float | None = None
+    ) -> tuple[dict[str, Any], list[Array]]:
+        """Send a question and return the answer to it; raise Stopped, with the child gone, if there is none.
+
+        doing    what the child does meanwhile, for the finding: "forward"
+        """
+        if self._process is None:
+            raise Stopped(f"{doing}: the process of the layer has ended before")
+        if self._received or self._readable():
+            self.stop()
+            raise Stopped(f"{doing} was answered before it was asked: answers were written that nobody asked for")
+        nonce = secrets.token_hex(16)
+        limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
+        self._pending = memoryview(frames.pack({**question, "nonce": nonce}, arrays))
+        seconds = self.limits.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        try:
+            header, returned = frames.read(lambda count: self._exactly(count, deadline), limit)
+        except frames.FrameError as error:
+            self.stop()
+            raise Stopped(f"{doing} wrote something else than an answer to the judge: {error}") from None
+        except TimeoutError:
+            self.stop()
+            raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
+        except (EOFError, OSError):
+            raise Stopped(self._end(doing)) from None
+        if header.get("nonce") != nonce:
+            self.stop()
+            raise Stopped(f"{doing} was answered before it was asked: the answer is to another question")
+        return header, returned
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process is not None
+
+    def stop(self) -> None:
+        """End the process and all that it started, and remove its files."""
+        if self._process is not None:
+            self._drain()
+            self._finalizer()
+            self._selector.close()
+            self._process = None
+
+    # Starting
+
+    def _start(self, wrapped: list[str]) -> bool:
+        """Start the child and wait for its first word; return whether it came."""
+        folder = None if wrapped else tempfile.mkdtemp(prefix="layerproof-")
+        answers, written = os.pipe()
+        output, printed = os.pipe()
+        with contextlib.suppress(OSError, AttributeError):
+            fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
+        arguments = [str(written), str(self.limits.memory), str(self.limits.seconds), *sandbox.packages()]
+        process = subprocess.Popen(
+            [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
+            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,), start_new_session=True,
+            cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
+        )  # fmt: skip
+        assert process.stdin
+        self._process: subprocess.Popen[bytes] | None = process
+        self._finalizer = weakref.finalize(self, _end_all, process, (answers, output), folder)
+        for end in (written, printed):
+            os.close(end)
+        self._questions, self._answers, self._output = process.stdin.fileno(), answers, output
+        for end in (self._questions, answers, output):
+            os.set_blocking(end, False)
+        self._selector = selectors.DefaultSelector()
+        for end in (answers, output):
+            self._selector.register(end, selectors.EVENT_READ)
+        try:
+            deadline = time.monotonic() + START
+            header, _ = frames.read(lambda count: self._exactly(count, deadline), 0)
+        except (EOFError, OSError, TimeoutError, frames.FrameError):
+            self.stop()
+            return False
+        self.held = tuple(map(str, header.get("held", ())))
+        return True
+
+    # Reading and writing
+
+    def _exactly(self, count: int, deadline: float) -> bytes:
+        """Return the next bytes of the answer, while writing what is left of the question."""
+        while len(self._received) < count:
+            if self._pending:
+                with contextlib.suppress(KeyError):
+                    self._selector.register(self._questions, selectors.EVENT_WRITE)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            for key, _ in self._selector.select(left):
+                if key.fd == self._output:
+                    self._drain()
+                elif key.fd == self._questions:
+                    self._pending = self._pending[os.write(self._questions, self._pending[: 1 << 20]) :]
+                    if not self._pending:
+                        self._selector.unregister(self._questions)
+                else:
+                    part = os.read(self._answers, min(1 << 20, max(count - len(self._received), 1 << 16)))
+                    if not part:
+                        raise EOFError
+                    self._received += part
+        data = bytes(self._received[:count])
+        del self._received[:count]
+        return data
+
+    def _readable(self) -> bool:
+        return any(key.fd == self._answers for key, _ in self._selector.select(0))
+
+    def _drain(self) -> None:
+        """Read what the child printed, and keep the first of it."""
+        with contextlib.suppress(BlockingIOError):
+            for _ in range(64):
+                part = os.read(self._output, 1 << 16)
+                if not part:
+                    self._selector.unregister(self._output)
+                    break
+                self.output += part[: OUTPUT - len(self.output)]
+
+    def _end(self, doing: str) -> str:
+        """Say how the child ended that no longer answers."""
+        process = self._process
+        assert process
+        try:
+            status = process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return f"{doing} closed the pipe to the judge"
+        self.stop()
+        number = -status if status < 0 else status - 128  # bubblewrap, like a shell, adds 128 to a signal's number
+        if number in signal.valid_signals():
+            what = signal.strsignal(number) or ""
+            return f"{doing} ended its process: killed by signal {number} ({what.lower()})"
+        return f"{doing} ended its process with exit status {status}: os._exit, or the like"
+
+
+def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], folder: str | None) -> None:
+    """Kill the process and its group, which is of its own, and remove its folder."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+    assert process.stdin
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    for end in ends:
+        os.close(end)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)

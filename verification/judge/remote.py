@@ -1,0 +1,345 @@
+"""Layers that live in a child process, as the suite sees them: objects with forward, backprop and parameters.
+
+An array that both sides know has a number, and is kept the same on both at every call: what the child writes into
+an argument, or into an array that it returned before, arrives here, and what is written here arrives there.
+"""
+
+import builtins
+import re
+import time
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from inspect import Parameter, Signature
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from verification.case import Array
+from verification.failure import NotTried, Stopped
+from verification.judge.process import Child, Limits
+
+LOST = 6
+"""Calls of the full timeout that a layer may lose before no more of it is tried."""
+
+PATIENCE = 60
+"""Calls of the full timeout that a layer may take in all."""
+
+LOADING = 4
+"""Calls of the full timeout that the file may take to load: an import may take long."""
+
+
+class Budget:
+    """The seconds that a layer's calls have lost to the timeout, and have taken in all."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.lost = self.taken = 0.0
+        self.last = ""
+
+    def check(self) -> None:
+        """Raise Stopped if there is nothing left."""
+        if self.lost > LOST * self.timeout * 0.99:
+            raise NotTried(f"not tried, since too much time was lost before: {self.last}")
+        if self.taken > PATIENCE * self.timeout:
+            raise NotTried(
+                f"not tried, since the calls of this layer took {PATIENCE * self.timeout:g} s in all: try fewer"
+                " --examples, or a longer --timeout"
+            )
+
+
+class Session:
+    """A child process, and the arrays and layers in it."""
+
+    def __init__(self, limits: Limits, budget: Budget) -> None:
+        self.child, self.budget = Child(limits), budget
+        self._numbers = count(2, 2)
+        self._arrays: dict[int, weakref.ref[Array]] = {}  # by number
+        self._known: dict[int, bytes] = {}  # the values as the child has them
+        self._of: dict[int, int] = {}  # number by id
+        self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
+        self._freed: list[int] = []
+        self._freed_layers: list[int] = []
+        self._shared: set[frozenset[int]] = set()
+        self._steps: list[list[Any]] = []  # not sent yet
+        self._held: list[Array] = []  # what these steps need
+        self._given: list[int] = []
+
+    def later(self, *step: Any) -> None:
+        """Have the child do a step before the next that is asked for."""
+        self._steps.append([self._sent(one) if isinstance(one, np.ndarray) else one for one in step])
+        self._held += [one for one in step if isinstance(one, np.ndarray)]
+
+    def now(self, doing: str, *step: Any, timeout: float | None = None) -> Any:
+        """Have the child do a step, and return its result or raise what it raised."""
+        self.later(*step)
+        self._sweep()
+        for number, known in self._known.items():
+            array = self._array(number)
+            if number not in self._given and array is not None and array.tobytes() != known:
+                self._given.append(number)
+        arrays = [array for number in self._given if (array := self._array(number)) is not None]
+        question = {
+            "steps": self._steps, "freed": self._freed, "freed_layers": self._freed_layers,
+            "given": [[self._of[id(array)], list(array.strides), array.flags.writeable] for array in arrays],
+        }  # fmt: skip
+        self._steps, self._freed, self._freed_layers, self._given = [], [], [], []
+        for array in arrays:
+            self._known[self._of[id(array)]] = array.tobytes()
+        start = time.monotonic()
+        try:
+            answer, returned = self.child.ask(question, arrays, doing, timeout)
+            result, error = self._result(answer, returned)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
+            self.child.stop()
+            raise Stopped(f"{doing} gave an answer that makes no sense: {type(strange).__name__}") from None
+        except Stopped as stopped:
+            self.budget.lost += time.monotonic() - start
+            self.budget.last = str(stopped)
+            raise
+        finally:
+            self.budget.taken += time.monotonic() - start
+            self._held = []
+        if error:
+            raise error
+        return result
+
+    def attribute(self, layer: int, name: str) -> Any:
+        """Return an attribute of a layer; an array may be written into, and the child's is changed too."""
+        value = self.now(name, "get", layer, name)
+        self._held.append(value)
+        return value
+
+    def free_layer(self, number: int) -> None:
+        """Let the child drop a layer, with the next question."""
+        self._freed_layers.append(number)
+
+    def share_memory(self, one: Array, other: Array) -> bool:
+        """Return whether the arrays share memory in the child."""
+        return one is other or frozenset((self._number(one), self._number(other))) in self._shared
+
+    def _array(self, number: int) -> Array | None:
+        reference = self._arrays.get(number)
+        return reference and reference()
+
+    def _number(self, array: Array) -> int | None:
+        number = self._of.get(id(array))
+        return number if number is not None and self._array(number) is array else None
+
+    def _sweep(self) -> None:
+        """Forget the arrays that are no more."""
+        while self._gone:
+            number, identity = self._gone.pop()
+            del self._arrays[number], self._known[number]
+            if self._of.get(identity) == number:
+                del self._of[identity]
+            self._freed.append(number)
+            if self._shared:
+                self._shared = {pair for pair in self._shared if number not in pair}
+
+    def _sent(self, array: Array) -> int:
+        """Return the number of an array, which the child gets with the next question if it is new."""
+        number = self._number(array)
+        if number is None:
+            number = next(self._numbers)
+            self._know(number, array)
+            self._given.append(number)
+        return number
+
+    def _know(self, number: int, array: Array) -> None:
+        gone = number, id(array)
+        self._arrays[number] = weakref.ref(array, lambda _: self._gone.append(gone))
+        self._of[id(array)] = number
+        self._known[number] = array.tobytes()
+
+    def _result(self, answer: dict[str, Any], returned: list[Array]) -> tuple[Any, Exception | None]:
+        """Write what changed into the arrays here, and return the result and the error that was raised."""
+        for number in answer["changed"]:
+            array, values = self._array(number), returned.pop(0)
+            if array is not None and array.flags.writeable:
+                array[...] = values
+            if array is not None:
+                self._known[number] = values.tobytes()
+        if raised := answer.get("raised"):
+            return None, _error(raised)
+        result = answer["result"]
+        items = result.get("items") if isinstance(result, dict) else None
+        if items is None:
+            made = self._item(result, returned)
+        else:
+            made = [self._item(item, returned) for item in items]
+            made += [None] * (min(int(result["length"]), 10**6) - len(made))
+            made = tuple(made) if result["kind"] == "tuple" else made
+        self._shared |= {frozenset(map(int, pair)) for pair in answer["shared"]}
+        return made, None
+
+    def _item(self, item: Any, returned: list[Array]) -> Any:
+        if "kind" not in item:  # the answer to a step of our own
+            return item, returned
+        if item["kind"] == "number":
+            return item["value"]
+        if item["kind"] == "other":
+            name, text = plain(item["type"]), plain(item["text"])
+            return type(name, (), {"__repr__": lambda _self: text})()
+        if "of" in item:
+            return np.empty(0, dtype=object)
+        number = int(item["number"])
+        if (known := self._array(number)) is not None:
+            return known
+        array = returned.pop(0).copy()
+        self._know(number, array)
+        return array
+
+
+def plain(text: object) -> str:
+    """Return a text of the child's with no character left that a terminal or a page might obey."""
+    return re.sub(
+        r"[^\n -~\w]", lambda found: ascii(found[0])[1:-1] if not found[0].isprintable() else found[0], str(text)
+    )
+
+
+def _error(raised: Mapping[str, Any]) -> Exception:
+    """Return an error of the type that the child names, as far as it is one of Python's own."""
+    name, message = plain(raised["type"]), plain(raised["message"])
+    known = getattr(builtins, name, None)
+    error: Exception
+    if isinstance(known, type) and issubclass(known, Exception):
+        try:
+            error = known(message)
+        except Exception:  # it wants other arguments
+            error = type(name, (Exception,), {})(message)
+    else:
+        error = type(name, (Exception,), {})(message)
+    error.where = plain(raised["where"])  # type: ignore[attr-defined]
+    return error
+
+
+class RemoteLayer:
+    """A layer in the child: its calls and attributes go there."""
+
+    def __init__(self, session: Session, number: int) -> None:
+        object.__setattr__(self, "_session", session)
+        object.__setattr__(self, "_number", number)
+        weakref.finalize(self, session.free_layer, number)
+
+    def forward(self, x: Array) -> Any:
+        """Return forward(x)."""
+        return self._session.now("forward", "call", self._number, "forward", x)
+
+    def backprop(self, x: Array, dLdy: Array) -> Any:
+        """Return backprop(x, dLdy)."""
+        return self._session.now("backprop", "call", self._number, "backprop", x, dLdy)
+
+    def update_weights(self, dW: Array, db: Array) -> Any:
+        """Add to the parameters, as the assignment's accuracy test does."""
+        return self._session.now("update_weights", "call", self._number, "update_weights", dW, db)
+
+    def arrays_share_memory(self, one: Array, other: Array) -> bool:
+        """Return whether two arrays given to the layer or returned by it share memory where it lives."""
+        return bool(self._session.share_memory(one, other))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._session.attribute(self._number, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._session.later("set", self._number, name, value)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error."""
+
+    found: Mapping[str, Mapping[str, Any]]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+    error: str = ""
+
+
+class Submission:
+    """A file that nobody trusts; layers of its classes are made in a child, which is replaced when it ends.
+
+    source    the bytes of the file
+    wanted    the names of classes that may be asked for
+    """
+
+    def __init__(self, source: bytes, filename: str, wanted: tuple[str, ...], seed: int, limits: Limits) -> None:
+        self.source, self.filename, self.wanted, self.seed, self.limits = source, filename, wanted, seed, limits
+        self.isolation = ""
+        self.held: tuple[str, ...] = ()
+        self.output = b""
+        self._session: Session | None = None
+        self._layers = count()
+        self.new_budget()
+        self.loaded = self._load()
+
+    def new_budget(self) -> None:
+        """Start counting the seconds lost and taken anew, as for each layer."""
+        self._budget = Budget(self.limits.timeout)
+        if self._session:
+            self._session.budget = self._budget
+
+    def make(self, name: str) -> "RemoteClass":
+        """Return what makes layers of the class of this name."""
+        return RemoteClass(self, name, self.loaded.found[name]["parameters"])
+
+    def layer(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteLayer:
+        """Make a layer in the child, in a new one if the last has ended."""
+        self._budget.check()
+        if self._session is None or not self._session.child.alive:
+            self._load()
+        session = self._session
+        assert session
+        number = next(self._layers)
+        session.now(name, "new", number, name, list(args), kwargs)
+        return RemoteLayer(session, number)
+
+    def close(self) -> None:
+        """End the child."""
+        if self._session:
+            self._session.child.stop()
+            self.output = self.output or bytes(self._session.child.output)
+
+    def _load(self) -> Loaded:
+        self.close()
+        session = self._session = Session(self.limits, self._budget)
+        self.isolation, self.held = session.child.isolation, session.child.held
+        source = np.frombuffer(self.source, np.uint8)
+        timeout = LOADING * self.limits.timeout
+        step = ("load", source, self.filename, list(self.wanted), self.seed)
+        try:
+            found, _ = session.now("loading the file", *step, timeout=timeout)
+            if "error" in found:
+                return Loaded({}, (), (), plain(found["error"]))
+            return Loaded(
+                {name: found["found"][name] for name in self.wanted if name in found["found"]},
+                tuple(map(plain, found["classes"])),
+                tuple(map(plain, found["notes"])),
+            )
+        except Stopped as stopped:
+            return Loaded({}, (), (), str(stopped))
+        except Exception as error:  # the classes are not described as the worker does it
+            return Loaded({}, (), (), f"loading the file gave an answer that makes no sense: {type(error).__name__}")
+
+
+class RemoteClass:
+    """Makes layers in the child; to be given to a spec as the class itself would be."""
+
+    def __init__(self, submission: Submission, name: str, parameters: Any) -> None:
+        self._submission = submission
+        self.__name__ = self.__qualname__ = name
+        self.__module__ = submission.filename.removesuffix(".py")
+        try:
+            given = [Parameter(p, list(_KINDS)[k], default=None if o else Parameter.empty) for p, k, o in parameters]
+            self.__signature__ = Signature(given)
+        except (TypeError, ValueError, IndexError):  # not known: by position
+            self.__signature__ = Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RemoteLayer:
+        """Return a new layer."""
+        return self._submission.layer(self.__name__, args, kwargs)
+
+
+_KINDS = type(Parameter.VAR_POSITIONAL)
