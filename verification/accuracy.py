@@ -41,6 +41,11 @@ class Accuracy:
             return float(100 - np.mean(np.abs(apprx - exact) / np.abs(exact)) * 100)
 
     @property
+    def shown(self) -> float | str:
+        """The percentage as JSON has it: text where it is no finite number."""
+        return self.percent if np.isfinite(self.percent) else str(self.percent)
+
+    @property
     def points(self) -> int:
         """4 above 90 %, 2 from 50 to 90 %, 1 below 50 % (or if it is no number)."""
         return 4 if self.percent > 90 else 2 if self.percent >= 50 else 1

@@ -37,7 +37,10 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class PropertyReport:
-    """What became of one property: "passed", "failed", or "note" (passed, with something to know)."""
+    """What became of one property: "passed", "failed", or "note" (passed, with something to know).
+
+    compared    of a failure: the name of the array that is wrong, the array, and what it should be, where known
+    """
 
     name: str
     kind: str
@@ -47,6 +50,7 @@ class PropertyReport:
     counterexample: Counterexample | None = None
     entries: tuple[Entry, ...] = ()
     finding: Finding = NOTHING
+    compared: tuple[str, Array, Array] | None = field(default=None, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -168,7 +172,7 @@ def _report(spec: LayerSpec, collected: Collected, outcome: Outcome, finding: Fi
             counterexample = Counterexample(dict(case.settings), dict(case.arrays), outcome.script)
         return PropertyReport(
             verdict="failed", message=outcome.failure.message(), counterexample=counterexample,
-            entries=outcome.failure.entries, finding=finding, **common,
+            entries=outcome.failure.entries, finding=finding, compared=outcome.failure.compared, **common,
         )  # fmt: skip
     if outcome.rounded:
         message = (

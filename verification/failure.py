@@ -36,10 +36,17 @@ class Entry:
 
 
 class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat it as a failed assertion
-    """A property does not hold. `wrong` of `total` entries are wrong (0: not counted); `entries` are the first."""
+    """A property does not hold. `wrong` of `total` entries are wrong (0: not counted); `entries` are the first.
 
-    def __init__(self, sentence: str, entries: Sequence[Entry] = (), wrong: int = 0, total: int = 0) -> None:
+    compared    the array that is wrong, its name before it and what it should be after it, where that is known
+    """
+
+    def __init__(
+        self, sentence: str, entries: Sequence[Entry] = (), wrong: int = 0, total: int = 0,
+        compared: tuple[str, Array, Array] | None = None,
+    ) -> None:  # fmt: skip
         self.sentence, self.entries, self.wrong, self.total = sentence, tuple(entries), wrong, total
+        self.compared = compared
         super().__init__(self.message())
 
     def message(self) -> str:

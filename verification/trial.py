@@ -169,10 +169,10 @@ class Trial:
                 self.rounded = max(self.rounded, float(np.max(error)))
             return
         slight = (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all()
+        label = label or ("y" if name == "forward(x)" else name)
         raise PropertyFailed(
             f"{name} is wrong{because}{', if only slightly: computed in less than float64?' * bool(slight)}",
-            entries(label or ("y" if name == "forward(x)" else name), actual, expected, wrong),
-            int(wrong.sum()), actual.size,
+            entries(label, actual, expected, wrong), int(wrong.sum()), actual.size, (label, actual, expected),
         )  # fmt: skip
 
     def expect_shape(self, name: str, actual: Array, shape: tuple[int, ...]) -> Array:

@@ -1,4 +1,4 @@
-"""A child process: started with limits, asked with a deadline, and gone with all it started when it is no longer needed."""
+"""A child process: started with limits, asked with a deadline, and ended with all that it started."""
 
 import contextlib
 import fcntl
@@ -56,6 +56,7 @@ class Child:
     output: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
         self._received = bytearray()
         self._pending = memoryview(b"")
         self._selector = selectors.DefaultSelector()
@@ -111,7 +112,7 @@ class Child:
         """End the process and all that it started, and remove its files."""
         if self._process is not None:
             self._drain()
-            self._finalizer()
+            self._end_all()
             self._selector.close()
             self._process = None
 
@@ -131,8 +132,8 @@ class Child:
             cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
         )  # fmt: skip
         assert process.stdin
-        self._process: subprocess.Popen[bytes] | None = process
-        self._finalizer = weakref.finalize(self, _end_all, process, (answers, output), folder)
+        self._process = process
+        self._end_all = weakref.finalize(self, _end_all, process, (answers, output), folder)
         for end in (written, printed):
             os.close(end)
         self._questions, self._answers, self._output = process.stdin.fileno(), answers, output

@@ -5,7 +5,6 @@ an argument, or into an array that it returned before, arrives here, and what is
 """
 
 import builtins
-import re
 import time
 import weakref
 from collections.abc import Mapping
@@ -121,7 +120,7 @@ class Session:
 
     def _array(self, number: int) -> Array | None:
         reference = self._arrays.get(number)
-        return reference and reference()
+        return reference() if reference else None
 
     def _number(self, array: Array) -> int | None:
         number = self._of.get(id(array))
@@ -194,9 +193,7 @@ class Session:
 
 def plain(text: object) -> str:
     """Return a text of the child's with no character left that a terminal or a page might obey."""
-    return re.sub(
-        r"[^\n -~\w]", lambda found: ascii(found[0])[1:-1] if not found[0].isprintable() else found[0], str(text)
-    )
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in str(text))
 
 
 def _error(raised: Mapping[str, Any]) -> Exception:
@@ -332,7 +329,7 @@ class RemoteClass:
         self.__name__ = self.__qualname__ = name
         self.__module__ = submission.filename.removesuffix(".py")
         try:
-            given = [Parameter(p, list(_KINDS)[k], default=None if o else Parameter.empty) for p, k, o in parameters]
+            given = [Parameter(p, _KINDS[k], default=None if o else Parameter.empty) for p, k, o in parameters]
             self.__signature__ = Signature(given)
         except (TypeError, ValueError, IndexError):  # not known: by position
             self.__signature__ = Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
@@ -342,4 +339,4 @@ class RemoteClass:
         return self._submission.layer(self.__name__, args, kwargs)
 
 
-_KINDS = type(Parameter.VAR_POSITIONAL)
+_KINDS = list(type(Parameter.VAR_POSITIONAL))  # type: ignore[call-overload]  # an enumeration, its type private

@@ -22,16 +22,11 @@ SYSTEM = (
 
 
 def environment(folder: str) -> dict[str, str]:
-    """Return all the environment that a child has. One thread, so that children side by side do not slow each other."""
+    """Return all the environment that a child has."""
+    # One thread, so that children side by side do not slow each other.
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR")}
-    return {
-        "HOME": folder,
-        "TMPDIR": folder,
-        "PATH": "/usr/bin:/bin",
-        "LANG": "C.UTF-8",
-        "MPLBACKEND": "agg",
-        **threads,
-    }
+    places = {"HOME": folder, "TMPDIR": folder, "PATH": "/usr/bin:/bin"}
+    return {**places, "LANG": "C.UTF-8", "MPLBACKEND": "agg", **threads}
 
 
 @lru_cache(maxsize=1)

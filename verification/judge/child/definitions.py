@@ -4,6 +4,7 @@ import ast
 import inspect
 import symtable
 from collections.abc import Collection, Sequence
+from importlib.util import decode_source
 from typing import Any
 
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -15,9 +16,10 @@ def run(source: bytes, filename: str, wanted: Collection[str]) -> tuple[dict[str
     Each top-level statement on its own: one that raises becomes a note, and the next one runs all the same.
     SyntaxError (or ValueError, for null bytes) if the source is no Python.
     """
-    tree = ast.parse(source, filename)
+    text = decode_source(source)
+    tree = ast.parse(text, filename)
     last = max((at for at, node in enumerate(tree.body) if _has_class(node, wanted)), default=-1)
-    needed = _globals_of_functions(source, filename)
+    needed = _globals_of_functions(text, filename)
     namespace: dict[str, Any] = {"__name__": filename.removesuffix(".py"), "__file__": filename}
     notes = []
     for at, node in enumerate(tree.body):
@@ -48,7 +50,7 @@ def _defines(node: ast.stmt, needed: Collection[str]) -> bool:
     )
 
 
-def _globals_of_functions(source: bytes, filename: str) -> set[str]:
+def _globals_of_functions(source: str, filename: str) -> set[str]:
     """Return the global names that functions and methods of the module refer to."""
     found: set[str] = set()
 

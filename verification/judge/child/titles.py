@@ -4,6 +4,7 @@ import gzip
 import random
 import sys
 import types
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,6 @@ def _offer_keras(data: Path) -> None:
         for module, name in zip(modules, names, strict=True):
             module.__path__ = []
             sys.modules[name] = module
-        for package, module in zip(modules, modules[1:], strict=False):
+        for package, module in pairwise(modules):
             setattr(package, module.__name__.rpartition(".")[2], module)
         modules[-1].load_data = load_data  # type: ignore[attr-defined]

@@ -160,7 +160,7 @@ class Worker:
 
 def _overlap(one: Any, other: Any) -> bool:
     try:
-        return bool(np.shares_memory(one, other, max_work=10**5))
+        return bool(np.shares_memory(one, other, max_work=10**5))  # type: ignore[arg-type]
     except Exception:  # too hard to tell
         return bool(np.may_share_memory(one, other))
 

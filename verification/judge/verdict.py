@@ -1,0 +1,186 @@
+"""The verdict on one file: the suite's on each layer, and the assignment's own test and points beside it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
+from verification.checking import Report, check
+from verification.failure import Stopped
+from verification.judge.process import Limits
+from verification.judge.remote import RemoteClass, Submission, plain
+from verification.spec import LayerSpec
+from verification.specs import convolution, max_pooling
+
+CONVOLUTION = ("nn_convolutional_layer",)
+MAX_POOLING = ("nn_max_pooling_layer", "nn_maxpool_layer")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the two layers that a file has: the names of its class, its spec, and its accuracy tests."""
+
+    name: str
+    option: str
+    classes: tuple[str, ...]
+    spec: Callable[[Callable[..., Any]], LayerSpec]
+    accuracy: Callable[[Callable[..., Any], int], tuple[Accuracy, ...]]
+    tests: tuple[str, ...]
+
+
+def kinds(conv: str = "", pool: str = "") -> tuple[Kind, Kind]:
+    """Return the two layers, under the assignment's names unless given here."""
+    tests = tuple(TESTS)
+    return (
+        Kind("convolution", "--conv", (conv,) if conv else CONVOLUTION, convolution, convolution_accuracy, tests[:3]),
+        Kind("max_pooling", "--pool", (pool,) if pool else MAX_POOLING, max_pooling, max_pooling_accuracy, tests[3:]),
+    )
+
+
+@dataclass(frozen=True)
+class LayerVerdict:
+    """What became of one layer: a report, or a problem that kept it from being checked, in words.
+
+    accuracies    by the name of the test: the result, or why there is none
+    """
+
+    name: str
+    class_name: str
+    report: Report | None
+    problem: str
+    accuracies: dict[str, Accuracy | str]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the layer is right."""
+        return self.report is not None and self.report.passed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it: no times, so that the same seed gives the same text."""
+        report: dict[str, Any] = (
+            self.report.to_dict() if self.report else {"name": self.name, "verdict": "failed", "properties": []}
+        )
+        properties = [{key: item[key] for key in item if key != "seconds"} for item in report["properties"]]
+        return {**report, "properties": properties, "class": self.class_name or None, "problem": self.problem or None}
+
+
+@dataclass(frozen=True)
+class FileVerdict:
+    """The verdict on a file.
+
+    problem   why nothing of it could be checked, in words; or ""
+    notes     top-level statements that raised
+    output    the first that it printed
+    """
+
+    file: str
+    problem: str
+    notes: tuple[str, ...]
+    layers: tuple[LayerVerdict, ...]
+    isolation: str
+    output: str = field(default="", compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether both layers are right."""
+        return bool(self.layers) and all(layer.passed for layer in self.layers)
+
+    @property
+    def accuracies(self) -> dict[str, Accuracy | str]:
+        """The assignment's four results, or why there is none, by the name of the test."""
+        return {test: result for layer in self.layers for test, result in layer.accuracies.items()}
+
+    @property
+    def points(self) -> dict[str, int]:
+        """The points of section 7 for each accuracy: 4, 2 or 1; 1 for a layer that gives none."""
+        return {test: result.points if isinstance(result, Accuracy) else 1 for test, result in self.accuracies.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        results = [
+            {
+                "test": test, "percent": result.shown if isinstance(result, Accuracy) else None,
+                "problem": None if isinstance(result, Accuracy) else result, "points": self.points[test],
+            }
+            for test, result in self.accuracies.items()
+        ]  # fmt: skip
+        return {
+            "file": self.file,
+            "verdict": "passed" if self.passed else "failed",
+            "problem": self.problem or None,
+            "notes": list(self.notes),
+            "layers": [layer.to_dict() for layer in self.layers],
+            "accuracy": results,
+            "points": sum(self.points.values()),
+            "isolation": self.isolation,
+            "output": self.output,
+        }
+
+
+def judge(
+    source: bytes,
+    filename: str,
+    *,
+    conv: str = "",
+    pool: str = "",
+    examples: int = 100,
+    seed: int = 0,
+    strict: bool = False,
+    limits: Limits = Limits(),  # noqa: B008  frozen
+    progress: Callable[[str], None] = lambda _doing: None,
+) -> FileVerdict:
+    """Check the layers of a file in a child process. The same seed gives the same verdict.
+
+    filename     what the file is called in messages, and what scripts import it by
+    conv, pool   names of the classes, where they are not the assignment's
+    """
+    both = kinds(conv, pool)
+    wanted = tuple(name for kind in both for name in kind.classes)
+    submission = Submission(source, filename, wanted, seed, limits)
+    try:
+        loaded = submission.loaded
+        found = [_layer(submission, kind, examples, seed, strict, progress) for kind in both]
+    finally:
+        submission.close()
+    output = plain(submission.output.decode(errors="replace"))
+    return FileVerdict(filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output)
+
+
+def _layer(
+    submission: Submission, kind: Kind, examples: int, seed: int, strict: bool, progress: Callable[[str], None]
+) -> LayerVerdict:
+    """Check one layer of a file, and run its accuracy tests."""
+    found = submission.loaded.found
+    name = next((name for name in kind.classes if name in found), "")
+    problem = ""
+    if not name:
+        problem = submission.loaded.error or _missing(submission, kind)
+    elif missing := [method for method in ("forward", "backprop") if method not in found[name]["methods"]]:
+        problem = f"{name} has no method {' and no method '.join(missing)}"
+    if problem:
+        return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
+    make = submission.make(name)
+    submission.new_budget()
+    report = check(
+        kind.spec(make), examples=examples, seed=seed, strict=strict,
+        progress=lambda doing: progress(f"{kind.name}: {doing}"),
+    )  # fmt: skip
+    progress(f"{kind.name}: the assignment's accuracy test")
+    submission.new_budget()
+    return LayerVerdict(kind.name, name, report, "", _accuracies(make, kind, seed))
+
+
+def _missing(submission: Submission, kind: Kind) -> str:
+    there = [name for name in submission.loaded.classes if name not in (*CONVOLUTION, *MAX_POOLING)]
+    problem = f"there is no class {' or '.join(kind.classes)}"
+    return f"{problem}; the file defines {', '.join(there)}: name it with {kind.option}" if there else problem
+
+
+def _accuracies(make: RemoteClass, kind: Kind, seed: int) -> dict[str, Accuracy | str]:
+    try:
+        results = kind.accuracy(make, seed)
+    except Stopped as stopped:
+        return dict.fromkeys(kind.tests, str(stopped))
+    except Exception as error:  # whatever the layer raises, or its answers lead to
+        return dict.fromkeys(kind.tests, f"{type(error).__name__}: {error}")
+    return dict(zip(kind.tests, results, strict=True))
