@@ -118,6 +118,8 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
             return call()
+    except PropertyFailed:
+        raise
     except (Exception, SystemExit) as error:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise PropertyFailed(f"{name} raised {text} ({_where(error)})") from error

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import secrets
-import selectors
+import select
 import shutil
 import signal
 import subprocess
@@ -40,6 +40,8 @@ class Limits:
     seconds: int = 600
     sandbox: bool | None = None
     """Whether bubblewrap is used: True, or nothing runs; False, never; None, where it works."""
+    given: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Files and directories that it may read in the sandbox, by the place where it finds them."""
 
 
 class SandboxError(RuntimeError):
@@ -58,9 +60,8 @@ class Child:
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._received = bytearray()
-        self._pending = memoryview(b"")
-        self._selector = selectors.DefaultSelector()
-        wrapped = sandbox.bubblewrap({}) if self.limits.sandbox is not False else None
+        self._pending, self._waiting = memoryview(b""), False
+        wrapped = sandbox.bubblewrap(self.limits.given) if self.limits.sandbox is not False else None
         if wrapped and self._start(wrapped):
             self.isolation = sandbox.BUBBLEWRAP
         elif self.limits.sandbox:
@@ -80,7 +81,7 @@ class Child:
         """
         if self._process is None:
             raise Stopped(f"{doing}: the process of the layer has ended before")
-        if self._received or self._readable():
+        if self._received:
             self.stop()
             raise Stopped(f"{doing} was answered before it was asked: answers were written that nobody asked for")
         nonce = secrets.token_hex(16)
@@ -113,7 +114,6 @@ class Child:
         if self._process is not None:
             self._drain()
             self._end_all()
-            self._selector.close()
             self._process = None
 
     # Starting
@@ -139,9 +139,9 @@ class Child:
         self._questions, self._answers, self._output = process.stdin.fileno(), answers, output
         for end in (self._questions, answers, output):
             os.set_blocking(end, False)
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.poll()
         for end in (answers, output):
-            self._selector.register(end, selectors.EVENT_READ)
+            self._poll.register(end, select.POLLIN)
         try:
             deadline = time.monotonic() + START
             header, _ = frames.read(lambda count: self._exactly(count, deadline), 0)
@@ -157,20 +157,15 @@ class Child:
         """Return the next bytes of the answer, while writing what is left of the question."""
         while len(self._received) < count:
             if self._pending:
-                with contextlib.suppress(KeyError):
-                    self._selector.register(self._questions, selectors.EVENT_WRITE)
+                self._write()
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            for key, _ in self._selector.select(left):
-                if key.fd == self._output:
+            for end, _ in self._poll.poll(left * 1000):
+                if end == self._output:
                     self._drain()
-                elif key.fd == self._questions:
-                    self._pending = self._pending[os.write(self._questions, self._pending[: 1 << 20]) :]
-                    if not self._pending:
-                        self._selector.unregister(self._questions)
-                else:
-                    part = os.read(self._answers, min(1 << 20, max(count - len(self._received), 1 << 16)))
+                elif end == self._answers:
+                    part = os.read(end, min(1 << 20, max(count - len(self._received), 1 << 16)))
                     if not part:
                         raise EOFError
                     self._received += part
@@ -178,8 +173,15 @@ class Child:
         del self._received[:count]
         return data
 
-    def _readable(self) -> bool:
-        return any(key.fd == self._answers for key, _ in self._selector.select(0))
+    def _write(self) -> None:
+        """Write of the question what the pipe takes; have poll say when it takes more."""
+        with contextlib.suppress(BlockingIOError):
+            self._pending = self._pending[os.write(self._questions, self._pending[: 1 << 20]) :]
+        if self._pending:
+            self._poll.register(self._questions, select.POLLOUT)
+        elif self._waiting:
+            self._poll.unregister(self._questions)
+        self._waiting = bool(self._pending)
 
     def _drain(self) -> None:
         """Read what the child printed, and keep the first of it."""
@@ -187,7 +189,7 @@ class Child:
             for _ in range(64):
                 part = os.read(self._output, 1 << 16)
                 if not part:
-                    self._selector.unregister(self._output)
+                    self._poll.unregister(self._output)
                     break
                 self.output += part[: OUTPUT - len(self.output)]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array
-from verification.failure import NotTried, Stopped
+from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.judge.process import Child, Limits
 
 LOST = 6
@@ -60,7 +60,6 @@ class Session:
         self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
         self._freed: list[int] = []
         self._freed_layers: list[int] = []
-        self._shared: set[frozenset[int]] = set()
         self._steps: list[list[Any]] = []  # not sent yet
         self._held: list[Array] = []  # what these steps need
         self._given: list[int] = []
@@ -116,7 +115,7 @@ class Session:
 
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether the arrays share memory in the child."""
-        return one is other or frozenset((self._number(one), self._number(other))) in self._shared
+        return bool(self.now("forward", "overlap", self._number(one), self._number(other)))
 
     def _array(self, number: int) -> Array | None:
         reference = self._arrays.get(number)
@@ -134,8 +133,6 @@ class Session:
             if self._of.get(identity) == number:
                 del self._of[identity]
             self._freed.append(number)
-            if self._shared:
-                self._shared = {pair for pair in self._shared if number not in pair}
 
     def _sent(self, array: Array) -> int:
         """Return the number of an array, which the child gets with the next question if it is new."""
@@ -161,7 +158,11 @@ class Session:
             if array is not None:
                 self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
-            return None, _error(raised)
+            error = _error(raised)
+            if raised["step"] in ("new", "set"):  # they were put off to this call, which is not to blame
+                what = {"new": "the constructor", "set": "setting a parameter"}[raised["step"]]
+                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error} ({error.where})")
+            return None, error
         result = answer["result"]
         items = result.get("items") if isinstance(result, dict) else None
         if items is None:
@@ -170,7 +171,6 @@ class Session:
             made = [self._item(item, returned) for item in items]
             made += [None] * (min(int(result["length"]), 10**6) - len(made))
             made = tuple(made) if result["kind"] == "tuple" else made
-        self._shared |= {frozenset(map(int, pair)) for pair in answer["shared"]}
         return made, None
 
     def _item(self, item: Any, returned: list[Array]) -> Any:
@@ -196,11 +196,11 @@ def plain(text: object) -> str:
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in str(text))
 
 
-def _error(raised: Mapping[str, Any]) -> Exception:
+def _error(raised: Mapping[str, Any]) -> Any:
     """Return an error of the type that the child names, as far as it is one of Python's own."""
     name, message = plain(raised["type"]), plain(raised["message"])
     known = getattr(builtins, name, None)
-    error: Exception
+    error: Any
     if isinstance(known, type) and issubclass(known, Exception):
         try:
             error = known(message)
@@ -208,7 +208,7 @@ def _error(raised: Mapping[str, Any]) -> Exception:
             error = type(name, (Exception,), {})(message)
     else:
         error = type(name, (Exception,), {})(message)
-    error.where = plain(raised["where"])  # type: ignore[attr-defined]
+    error.where = plain(raised["where"])
     return error
 
 
@@ -290,7 +290,7 @@ class Submission:
         session = self._session
         assert session
         number = next(self._layers)
-        session.now(name, "new", number, name, list(args), kwargs)
+        session.later("new", number, name, list(args), kwargs)
         return RemoteLayer(session, number)
 
     def close(self) -> None:

@@ -60,6 +60,8 @@ def bad_arguments_are_refused(trial: Trial) -> None:
         layer = trial.layer()
         try:
             bad.call(layer, trial.case)
+        except PropertyFailed:
+            raise
         except (ValueError, TypeError) as error:
             if not re.search(rf"\b{bad.argument}\b|\(\d+,[^)]*\)|\d+\s*x\s*\d+", str(error)):
                 raise PropertyFailed(

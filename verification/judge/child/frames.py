@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from io import BytesIO
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _array(data: bytes) -> NDArray[Any]:
     """Return the array of these bytes in .npy format, version 1.0: numbers in C order, and not a byte more."""
     size = 10 + int.from_bytes(data[8:10], "little")
     dtype, shape = _parsed(bytes(data[:size]))
-    if len(data) - size != dtype.itemsize * int(np.prod(shape, dtype=object)):
+    if len(data) - size != dtype.itemsize * prod(shape):
         raise FrameError(f"an array of shape {shape} and {dtype} with {len(data) - size} bytes")
     return np.frombuffer(data, dtype, offset=size).reshape(shape)
 

@@ -1,7 +1,11 @@
-"""Runs the script of question 5 (hw4_mnist.py) with MNIST in the place where it looks, and takes what it shows."""
+"""Runs the script of question 5 (hw4_mnist.py) with MNIST in the place where it looks, and takes what it shows.
+
+Whatever stands in for the screen, the network or an old matplotlib is here; what it all means, the parent decides.
+"""
 
 import gzip
 import random
+import shutil
 import sys
 import types
 from itertools import pairwise
@@ -14,59 +18,110 @@ FOLDER = "mnist-batches-py"
 """Where one published form of the script reads its files; the other asks keras."""
 
 SHOWN = 24
-"""Images taken from a script, at most."""
+"""Pictures taken from a script, at most."""
+
+SIZE, TITLE = 4 * 28 * 28, 200
+"""Numbers in a picture and characters in a title, at most."""
+
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")
+"""What Python calls a use of the network."""
 
 
-def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any], dict[str, Any]]:
-    """Run the script without a screen; return the images that it shows, and their titles and what it raised.
+class Screen:
+    """Keeps each picture, and the title that it had when it was last to be seen."""
 
-    data    the directory of the four files, named as in the assignment
+    def __init__(self) -> None:
+        self.seen: dict[tuple[Any, bytes], tuple[Any, str]] = {}
+
+    def look(self, figure: Any) -> None:
+        """Take the pictures of a figure: of each axes the one on top."""
+        for axes in figure.axes:
+            if not axes.images:
+                continue
+            values = np.array(axes.images[-1].get_array())
+            key = axes.images[-1], values.tobytes()
+            if values.dtype.kind in "fiub" and values.size <= SIZE and (key in self.seen or len(self.seen) < SHOWN):
+                title = " ".join(axes.get_title(loc=where) for where in ("left", "center", "right"))
+                self.seen[key] = values, title.strip()[:TITLE]
+
+
+def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any], dict[str, Any], BaseException | None]:
+    """Run the script without a screen; return the pictures that it shows, their titles, and what it raised.
+
+    data    the directory of the four files, named as in the assignment, unless FOLDER is there already
     """
+    if not Path(FOLDER).exists():
+        shutil.copytree(data, FOLDER)  # a copy, since the script may write into it
+    _offer_keras(Path(FOLDER).absolute())
+    asked: list[str] = []
+    sys.addaudithook(lambda event, _: asked.append(event) if event in NETWORK and not asked else None)
+    screen, raised = Screen(), None
+    look = _without_a_screen(screen)
+    names = {"__name__": "__main__", "__file__": str(Path(filename).absolute())}
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        exec(compile(source, filename, "exec", dont_inherit=True), names)
+    except BaseException as error:  # after it showed its pictures, maybe
+        raised = error
+    look()
+    content = {"titles": [title for _, title in screen.seen.values()], "network": bool(asked)}
+    return [values for values, _ in screen.seen.values()], content, raised
+
+
+def _without_a_screen(screen: Screen) -> Any:
+    """Have matplotlib show on this screen, whatever else is asked for; return what looks at all open figures."""
     import matplotlib as mpl
 
     mpl.use("agg", force=True)
     from matplotlib import pyplot
+    from matplotlib.backend_bases import FigureCanvasBase
+    from matplotlib.figure import Figure
 
-    np.random.seed(seed)
-    random.seed(seed)
-    if not Path(FOLDER).exists():
-        Path(FOLDER).symlink_to(data)
-    _offer_keras(Path(data))
-    found: list[tuple[Any, str]] = []
-
-    def take(*_given: object, **_named: object) -> None:
+    def look() -> None:
         for number in pyplot.get_fignums():
-            for axes in pyplot.figure(number).axes:
-                if axes.images and len(found) < SHOWN:
-                    title = " ".join(axes.get_title(loc=where) for where in ("left", "center", "right"))
-                    found.append((np.array(axes.images[0].get_array()), title.strip()[:200]))
-        pyplot.close("all")
+            screen.look(pyplot.figure(number))
 
-    pyplot.show = take
-    pyplot.subplot = _from_zero(pyplot.subplot)
-    raised = None
-    try:
-        exec(compile(source, filename, "exec", dont_inherit=True), {"__name__": "__main__", "__file__": filename})
-    except BaseException as error:
-        raised = f"{type(error).__name__}: {error}"[:2000]
-    take()
-    found = [one for one in found if one[0].dtype.kind in "fiub" and one[0].size <= 28 * 28 * 4]
-    return [image for image, _ in found], {"titles": [title for _, title in found], "raised": raised}
+    def show(*_given: object, block: bool | None = None, **_named: object) -> None:
+        look()
+        if block or (block is None and not pyplot.isinteractive()):
+            pyplot.close("all")  # as the user would, for the script to go on
+
+    save = Figure.savefig
+
+    def savefig(figure: Any, *args: Any, **kwargs: Any) -> Any:
+        screen.look(figure)
+        return save(figure, *args, **kwargs)
+
+    stand_ins: list[tuple[Any, str, Any]] = [
+        (mpl, "use", lambda *_args, **_kwargs: None),
+        (pyplot, "switch_backend", lambda *_args: None),
+        (pyplot, "show", show),
+        (pyplot, "subplot", _as_it_was(pyplot.subplot, 0)),
+        (Figure, "add_subplot", _as_it_was(Figure.add_subplot, 1)),
+        (Figure, "show", lambda figure, *_args, **_kwargs: screen.look(figure)),
+        (Figure, "savefig", savefig),
+        (FigureCanvasBase, "start_event_loop", lambda *_args: None),  # no user to wait for
+    ]
+    for owner, name, function in stand_ins:
+        setattr(owner, name, function)
+    return look
 
 
-def _from_zero(subplot: Any) -> Any:
-    """Return pyplot.subplot as it was when the assignment was written: places such as 130 counted from 0."""
-    shift = 0
+def _as_it_was(subplot: Any, before: int) -> Any:
+    """Return what takes a place as matplotlib did: '130' too, a text, and of a place 0, counted from 1, the last.
 
-    def shifted(*args: Any, **kwargs: Any) -> Any:
-        nonlocal shift
-        if len(args) == 1 and str(args[0]).isdigit() and len(str(args[0])) == 3:
-            rows, columns, at = map(int, str(args[0]))
-            shift = 1 if at == 0 else shift
-            return subplot(rows, columns, at + shift, **kwargs)
+    before    arguments before the place
+    """
+
+    def accepting(*args: Any, **kwargs: Any) -> Any:
+        place = str(args[-1]) if len(args) == before + 1 else ""
+        if len(place) == 3 and place.isdecimal():
+            rows, columns, at = map(int, place)
+            args = (*args[:before], rows, columns, at or rows * columns)
         return subplot(*args, **kwargs)
 
-    return shifted
+    return accepting
 
 
 def _offer_keras(data: Path) -> None:
@@ -86,14 +141,12 @@ def _offer_keras(data: Path) -> None:
             for part in ("train", "t10k")
         )
 
-    for root in ("keras", "tensorflow.keras"):
-        names = [root, f"{root}.datasets", f"{root}.datasets.mnist"]
-        if root != "keras":
-            names.insert(0, "tensorflow")
+    for root in (("keras",), ("tensorflow", "tensorflow.keras")):
+        names = [*root, f"{root[-1]}.datasets", f"{root[-1]}.datasets.mnist"]
         modules = [types.ModuleType(name) for name in names]
-        for module, name in zip(modules, names, strict=True):
+        for module in modules:
             module.__path__ = []
-            sys.modules[name] = module
+            sys.modules[module.__name__] = module
         for package, module in pairwise(modules):
             setattr(package, module.__name__.rpartition(".")[2], module)
         modules[-1].load_data = load_data  # type: ignore[attr-defined]
