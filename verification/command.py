@@ -2,25 +2,23 @@
 
 import json
 import os
-import shutil
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from verification.files import write_whole
+
 if TYPE_CHECKING:
-    from verification.case import Case
-    from verification.checking import Report
-    from verification.spec import LayerSpec
+    from verification.judge.process import Limits
 
 LAYERS = "layers"
-"""The module that is checked: this package's own layers. A name, because the suite imports no layers."""
-
-CONVOLUTION = ("nn_convolutional_layer",)
-MAX_POOLING = ("nn_max_pooling_layer", "nn_maxpool_layer")
+"""The module that is checked where no file is given: a name, because the suite imports no layers."""
 
 
 class Shape(click.ParamType[tuple[int, ...]]):
@@ -39,66 +37,141 @@ class Shape(click.ParamType[tuple[int, ...]]):
         return shape
 
 
+OUTPUT = click.Path(dir_okay=False, path_type=Path)
+
+
 @click.group()
 @click.version_option(package_name="layerproof")
 def cli() -> None:
     """Verify hand-written neural-network layers, exactly."""
 
 
-@cli.command()
-@click.option("--examples", type=click.IntRange(1), default=100, show_default=True, help="Cases for each property.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Other cases; the same for the same seed."
+EXAMPLES = click.option(
+    "--examples", type=click.IntRange(1), default=100, show_default=True, help="Cases for each property."
 )
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Other cases; the same for the same seed.",
+)
+TIMEOUT = click.option(
+    "--timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds for one call.",
+)
+SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a file without bubblewrap.")
+
+
+@cli.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@EXAMPLES
+@SEED
+@TIMEOUT
 @click.option("--strict", is_flag=True, help="Require the hardening properties too.")
+@click.option("--conv", default="", metavar="NAME", help="The class of the convolution, if it has a name of its own.")
+@click.option("--pool", default="", metavar="NAME", help="The class of the max-pooling, if it has a name of its own.")
+@click.option("--accuracy", is_flag=True, help="Print the assignment's accuracy test of each file in full.")
 @click.option(
     "--shape",
     type=Shape(),
     help="Check one case of this shape of x exactly, however large, instead: 3x3 filters, as many as channels;"
     " 2x2 pools.",
 )
-@click.option(
-    "--json",
-    "json_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the report to this file as JSON.",
-)
-def check(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None, json_file: Path | None) -> None:
-    """Verify the convolution and max-pooling layers of this package.
+@click.option("--json", "json_file", type=OUTPUT, help="Write the report to this file as JSON.")
+@click.option("--html", "html_file", type=OUTPUT, help="Write the report on one FILE to this file as a page.")
+@SANDBOX
+def check(
+    files: tuple[Path, ...], examples: int, seed: int, timeout: float, strict: bool, conv: str, pool: str,
+    accuracy: bool, shape: tuple[int, ...] | None, json_file: Path | None, html_file: Path | None,
+    require_sandbox: bool,
+) -> None:  # fmt: skip
+    """Verify the convolution and the max-pooling layer of each FILE, or of this package if there is none.
 
-    Prints a table of the properties, then for each that failed the wrong entries, the smallest case
-    and a script that reproduces it.
+    A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints a table of the
+    properties, for each that failed the wrong entries, what explains them, the smallest case and a script that
+    reproduces it, and what the assignment's accuracy test gives.
     """
-    from rich.console import Console
+    if html_file and len(files) != 1:
+        raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")
+    if not files and (conv or pool or accuracy or require_sandbox):
+        raise click.UsageError("--conv, --pool, --accuracy and --require-sandbox need a FILE")
+    for path in filter(None, (json_file, html_file)):
+        if not path.exists() or path.is_file():
+            _write(path, json.dumps({"schema": 1, "verdict": "error"}) + "\n")  # say so now if that is impossible
+    if files:
+        from verification.judge.process import Limits
 
+        limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
+        options = {"examples": examples, "seed": seed, "strict": strict, "conv": conv, "pool": pool, "shape": shape}
+        passed, content = _check_files(files, options, limits, accuracy, html_file)
+    else:
+        passed, content = _check_layers(examples, seed, strict, shape)
+    if json_file:
+        verdict = {"schema": 1, "verdict": "passed" if passed else "failed"}
+        _write(json_file, json.dumps(verdict | content, indent=1, allow_nan=False) + "\n")
+    sys.exit(0 if passed else 1)
+
+
+def _check_files(
+    files: tuple[Path, ...], options: dict[str, Any], limits: "Limits", accuracy: bool, html_file: Path | None
+) -> tuple[bool, dict[str, Any]]:
+    """Judge each file and print what is found; return whether all are right, and the JSON."""
+    from verification.judge.process import SandboxError
+    from verification.judge.verdict import judge
+    from verification.printing import print_file
+
+    verdicts = []
+    for path in files:
+        start = time.perf_counter()
+        try:
+            with _status(path.name) as show:
+                verdict = judge(path.read_bytes(), path.name, limits=limits, progress=show, **options)
+        except (OSError, SandboxError) as error:
+            raise click.ClickException(f"{path}: {error}") from None
+        print_file(verdict, time.perf_counter() - start, accuracy=accuracy)
+        verdicts.append(verdict)
+        if html_file:
+            from verification.judge.page import page
+
+            _write(html_file, page(verdict))
+    return all(verdict.passed for verdict in verdicts), {"files": [verdict.to_dict() for verdict in verdicts]}
+
+
+def _check_layers(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None) -> tuple[bool, dict[str, Any]]:
+    """Check this package's own layers and print what is found; return whether they are right, and the JSON."""
+    from verification.assignment import KINDS
     from verification.checking import check as run
     from verification.checking import check_at
     from verification.printing import print_reports
 
-    if json_file and (not json_file.exists() or json_file.is_file()):
-        _write_json(json_file, {"schema": 1, "verdict": "error", "layers": []})  # say so now if that is impossible
     start = time.perf_counter()
-    specs = _specs(LAYERS)
-    errors = Console(stderr=True)
-    reports: list[Report] = []
-    with errors.status("") as status:
-        for spec in specs:
-
-            def show(doing: str, layer: str = spec.name) -> None:
-                if errors.is_terminal:
-                    status.update(f"{layer}: {doing}")
-
+    reports = []
+    module = _module(LAYERS)
+    for kind in KINDS:
+        spec = kind.spec(_find(module, kind.classes))
+        with _status(spec.name) as show:
             if shape:
                 show(f"one case of shape {shape}")
-                reports.append(check_at(spec, _case(spec, shape, seed)))
+                reports.append(check_at(spec, kind.case(shape, seed)))
             else:
                 reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
-    passed = all(report.passed for report in reports)
-    if json_file:
-        layers = [report.to_dict() for report in reports]
-        _write_json(json_file, {"schema": 1, "verdict": "passed" if passed else "failed", "layers": layers})
     print_reports(reports, time.perf_counter() - start)
-    sys.exit(0 if passed else 1)
+    return all(report.passed for report in reports), {"layers": [report.to_dict() for report in reports]}
+
+
+@contextmanager
+def _status(name: str) -> Iterator[Callable[[str], None]]:
+    """Show on the terminal what is being done, as long as this lasts."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    errors = Console(stderr=True)
+    with errors.status("") as status:
+        yield lambda doing: status.update(escape(f"{name}: {doing}")) if errors.is_terminal else None
 
 
 @cli.command()
@@ -107,10 +180,12 @@ def accuracy(seed: int) -> None:
     """Run the assignment's own accuracy test on the layers of this package, and count the points."""
     from verification.accuracy import accuracy as run
     from verification.accuracy import text
+    from verification.assignment import KINDS
 
     module = _module(LAYERS)
     try:
-        results = run(_find(module, CONVOLUTION), _find(module, MAX_POOLING), seed)
+        convolution, max_pooling = (_find(module, kind.classes) for kind in KINDS)
+        results = run(convolution, max_pooling, seed)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise click.ClickException(
             f"the accuracy test cannot run on {module.__name__}: {type(error).__name__}: {error};"
@@ -152,41 +227,9 @@ def _find(module: Any, names: tuple[str, ...]) -> Any:
     raise click.ClickException(f"{module.__name__} should have a class {' or '.join(names)}, but has neither")
 
 
-def _specs(name: str) -> "list[LayerSpec]":
-    from verification.specs import convolution, max_pooling
-
-    module = _module(name)
-    return [convolution(_find(module, CONVOLUTION)), max_pooling(_find(module, MAX_POOLING))]
-
-
-def _case(spec: "LayerSpec", shape: tuple[int, ...], seed: int) -> "Case":
-    """Return the case of this shape of x for one of the two layers."""
-    from verification.specs.convolution import case as convolution_case
-    from verification.specs.max_pooling import case as max_pooling_case
-
-    n, c, w, h = shape
-    if spec.name == "convolution":
-        kw, kh = min(3, w), min(3, h)
-        return convolution_case(n, c, c, kw, kh, w - kw, h - kh, seed + 2)
-    pool = min(2, w, h)
-    return max_pooling_case(n, c, pool, pool, w - pool, h - pool, 0, seed + 2)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the file whole or not at all; what is no regular file (a pipe, a device) is written to as it is."""
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    target = path if path.exists() and not path.is_file() else path.resolve()  # a link to a file stays one
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+def _write(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
     try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
-            return
-        partial.write_text(text, encoding="utf-8")
-        if target.exists():
-            shutil.copymode(target, partial)
-        partial.replace(target)
+        write_whole(path, text)
     except OSError as error:
         raise click.ClickException(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        if partial.is_file():
-            partial.unlink()

@@ -60,11 +60,14 @@ class Layer:
 
     def forward(self, x: Array, *, as_is: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
-        if script := self.trial.script:
-            script.call(script.spelling.forward, ["y"], **self._written, x=script.array("x", x))
+        self._write_forward(x)
         y = _guarded("forward", lambda: self.raw.forward(x if as_is else x.copy()))
         self._forwarded = x
         return _real("forward", y, as_is)
+
+    def _write_forward(self, x: Array) -> None:
+        if script := self.trial.script:
+            script.call(script.spelling.forward, ["y"], **self._written, x=script.array("x", x))
 
     def call(self, method: str, *given: Array) -> None:
         """Call a method as it is, with arguments that it should refuse; what it raises is raised."""
@@ -93,7 +96,11 @@ class Layer:
         is for one property to say, not for all.
         """
         if not straight and self._forwarded is not x:
-            self.forward(x, as_is=as_is)
+            if hasattr(self.raw, "forward_before"):  # a layer in another process is asked once for both
+                self._write_forward(x)
+                self.raw.forward_before(x if as_is else x.copy())
+            else:
+                self.forward(x, as_is=as_is)
         names = self.trial.spec.gradients
         if script := self.trial.script:
             given = {"x": script.array("x", x), "dLdy": script.array("dLdy", dLdy)}

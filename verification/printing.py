@@ -2,23 +2,41 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from verification.accuracy import TESTS, Accuracy, text
 from verification.checking import Report, failure_text
+
+if TYPE_CHECKING:
+    from verification.judge.verdict import FileVerdict
 
 STYLES = {"passed": "green", "failed": "bold red", "note": "yellow"}
 
 
 def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
     """Print the table of all layers and properties, notes, failures and the verdict, in one piece."""
+    _in_one_piece(console, lambda console: _print(console, reports, seconds))
+
+
+def print_file(
+    verdict: "FileVerdict", seconds: float, *, accuracy: bool = False, console: Console | None = None
+) -> None:
+    """Print the verdict on a file: what kept it from running, if anything, its layers, and its points."""
+    _in_one_piece(console, lambda console: _print_file(console, verdict, seconds, accuracy))
+
+
+def _in_one_piece(console: Console | None, write: Callable[[Console], None]) -> None:
     console = console or Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 1000  # lines of a file or a pipe are not folded
     with console.capture() as captured:
-        _print(reports, seconds, console)
+        write(console)
     try:
         sys.stdout.write(captured.get())
         sys.stdout.flush()
@@ -27,10 +45,42 @@ def print_reports(reports: Sequence[Report], seconds: float, console: Console | 
         sys.exit(141)
 
 
-def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:
-    if not console.is_terminal:
-        console.width = 1000  # lines of a file or a pipe are not folded
-    console.print(table(reports, plain=not console.is_terminal))
+def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accuracy: bool) -> None:
+    console.rule(escape(verdict.file), align="left", style="dim") if console.is_terminal else console.print(
+        verdict.file, markup=False
+    )
+    console.print(f"isolation: {verdict.isolation}", style="dim", markup=False)
+    for note in verdict.notes:
+        console.print(f"{note}; the rest of the file was run all the same", style=STYLES["note"], markup=False)
+    for problem in dict.fromkeys(filter(None, [verdict.problem, *(layer.problem for layer in verdict.layers)])):
+        console.print(problem, style=STYLES["failed"], markup=False, soft_wrap=True)
+    _print(console, [layer.report for layer in verdict.layers if layer.report], None)
+
+    console.print("\nThe assignment's accuracy test:")
+    for test, result in verdict.accuracies.items():
+        said = f"{result.percent:.6f} %" if isinstance(result, Accuracy) else f"no result: {result}"
+        console.print(f"  {TESTS[test]}: {said}, {verdict.points[test]} of 4 points", markup=False, soft_wrap=True)
+    points = sum(verdict.points.values())
+    alone = "nothing wrong" if points == 4 * len(verdict.points) else "a mistake"
+    console.print(f"  {points} of {4 * len(verdict.points)} points: this test alone finds {alone}", markup=False)
+    results = [result for result in verdict.accuracies.values() if isinstance(result, Accuracy)]
+    if accuracy and results:
+        console.print(f"\n{text(tuple(results))}", markup=False, soft_wrap=True)
+    if verdict.output:
+        lines = verdict.output.count("\n")
+        console.print(f"\nIt printed {lines} lines, not shown here; --json and --html keep the first.", style="dim")
+
+    word = "passed" if verdict.passed else "failed"
+    parts = [f"{layer.name} {'passed' if layer.passed else 'failed'}" for layer in verdict.layers]
+    console.print(
+        f"\n[{STYLES[word]}]{word}[/]: {escape(verdict.file)}: {escape(', '.join(parts))}, in {seconds:.1f} s\n"
+    )
+
+
+def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
+    """Print table, notes and failures; and the verdict, unless seconds is None."""
+    if reports:
+        console.print(table(reports, plain=not console.is_terminal))
     for report in reports:
         for item in report.properties:
             if item.verdict != "failed" and item.message:
@@ -41,11 +91,13 @@ def _print(reports: Sequence[Report], seconds: float, console: Console) -> None:
             counts = report.strict or item.kind == "required"
             aside = "" if counts else " (hardening: counts with --strict only)"
             console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {item.sentence}[/]{aside}")
-            text = failure_text(item).rstrip() if counts else item.message
+            written = failure_text(item).rstrip() if counts else item.message
             if item.message in said:
-                text = f"{item.message.splitlines()[0]}, as above: {said[item.message]}"
+                written = f"{item.message.splitlines()[0]}, as above: {said[item.message]}"
             said.setdefault(item.message, item.sentence)
-            console.print(text, markup=False, soft_wrap=True)
+            console.print(written, markup=False, soft_wrap=True)
+    if seconds is None:
+        return
     verdict = "passed" if all(report.passed for report in reports) else "failed"
     parts = [f"{report.name} {report.verdict}" for report in reports]
     examples = sum(item.examples for report in reports for item in report.properties)

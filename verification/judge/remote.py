@@ -29,6 +29,10 @@ LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
 
 
+PUT_OFF = {"new": "the constructor", "set": "setting a parameter", "forward": "forward"}
+"""Steps that are sent with a later call, which is not to blame for what they raise."""
+
+
 class Budget:
     """The seconds that a layer's calls have lost to the timeout, and have taken in all."""
 
@@ -59,6 +63,9 @@ class Session:
         self._of: dict[int, int] = {}  # number by id
         self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
         self._freed: list[int] = []
+        self._overlaps: set[frozenset[int]] | None = (
+            None  # numbers of arrays that share memory, since the last question
+        )
         self._freed_layers: list[int] = []
         self._steps: list[list[Any]] = []  # not sent yet
         self._held: list[Array] = []  # what these steps need
@@ -83,6 +90,7 @@ class Session:
             "given": [[self._of[id(array)], list(array.strides), array.flags.writeable] for array in arrays],
         }  # fmt: skip
         self._steps, self._freed, self._freed_layers, self._given = [], [], [], []
+        self._overlaps = None
         for array in arrays:
             self._known[self._of[id(array)]] = array.tobytes()
         start = time.monotonic()
@@ -115,7 +123,10 @@ class Session:
 
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether the arrays share memory in the child."""
-        return bool(self.now("forward", "overlap", self._number(one), self._number(other)))
+        if self._overlaps is None:
+            found, _ = self.now("sharing memory", "overlaps")
+            self._overlaps = {frozenset(map(int, pair)) for pair in found["pairs"]}
+        return one is other or frozenset((self._number(one), self._number(other))) in self._overlaps
 
     def _array(self, number: int) -> Array | None:
         reference = self._arrays.get(number)
@@ -159,8 +170,7 @@ class Session:
                 self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
             error = _error(raised)
-            if raised["step"] in ("new", "set"):  # they were put off to this call, which is not to blame
-                what = {"new": "the constructor", "set": "setting a parameter"}[raised["step"]]
+            if what := PUT_OFF.get(raised["step"]):
                 error = PropertyFailed(f"{what} raised {type(error).__name__}: {error} ({error.where})")
             return None, error
         result = answer["result"]
@@ -223,6 +233,10 @@ class RemoteLayer:
     def forward(self, x: Array) -> Any:
         """Return forward(x)."""
         return self._session.now("forward", "call", self._number, "forward", x)
+
+    def forward_before(self, x: Array) -> None:
+        """Call forward(x) before the next call, with nothing to be known of its result."""
+        self._session.later("forward", self._number, x)
 
     def backprop(self, x: Array, dLdy: Array) -> Any:
         """Return backprop(x, dLdy)."""

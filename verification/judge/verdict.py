@@ -4,37 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
-from verification.checking import Report, check
+from verification.accuracy import Accuracy
+from verification.assignment import KINDS, Kind
+from verification.checking import Report, check, check_at
 from verification.failure import Stopped
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission, plain
-from verification.spec import LayerSpec
-from verification.specs import convolution, max_pooling
-
-CONVOLUTION = ("nn_convolutional_layer",)
-MAX_POOLING = ("nn_max_pooling_layer", "nn_maxpool_layer")
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One of the two layers that a file has: the names of its class, its spec, and its accuracy tests."""
-
-    name: str
-    option: str
-    classes: tuple[str, ...]
-    spec: Callable[[Callable[..., Any]], LayerSpec]
-    accuracy: Callable[[Callable[..., Any], int], tuple[Accuracy, ...]]
-    tests: tuple[str, ...]
-
-
-def kinds(conv: str = "", pool: str = "") -> tuple[Kind, Kind]:
-    """Return the two layers, under the assignment's names unless given here."""
-    tests = tuple(TESTS)
-    return (
-        Kind("convolution", "--conv", (conv,) if conv else CONVOLUTION, convolution, convolution_accuracy, tests[:3]),
-        Kind("max_pooling", "--pool", (pool,) if pool else MAX_POOLING, max_pooling, max_pooling_accuracy, tests[3:]),
-    )
 
 
 @dataclass(frozen=True)
@@ -126,6 +101,7 @@ def judge(
     examples: int = 100,
     seed: int = 0,
     strict: bool = False,
+    shape: tuple[int, ...] | None = None,
     limits: Limits = Limits(),  # noqa: B008  frozen
     progress: Callable[[str], None] = lambda _doing: None,
 ) -> FileVerdict:
@@ -133,22 +109,31 @@ def judge(
 
     filename     what the file is called in messages, and what scripts import it by
     conv, pool   names of the classes, where they are not the assignment's
+    shape        check one case of this shape of x (n, c, w, h) instead, exactly
     """
-    both = kinds(conv, pool)
+    both = [kind.named(name) if name else kind for kind, name in zip(KINDS, (conv, pool), strict=True)]
     wanted = tuple(name for kind in both for name in kind.classes)
     submission = Submission(source, filename, wanted, seed, limits)
     try:
         loaded = submission.loaded
-        found = [_layer(submission, kind, examples, seed, strict, progress) for kind in both]
+
+        def run(kind: Kind, make: RemoteClass) -> Report:
+            spec = kind.spec(make)
+            if shape:
+                return check_at(spec, kind.case(shape, seed))
+            return check(
+                spec, examples=examples, seed=seed, strict=strict,
+                progress=lambda doing: progress(f"{kind.name}: {doing}"),
+            )  # fmt: skip
+
+        found = [_layer(submission, kind, run, seed) for kind in both]
     finally:
         submission.close()
     output = plain(submission.output.decode(errors="replace"))
     return FileVerdict(filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output)
 
 
-def _layer(
-    submission: Submission, kind: Kind, examples: int, seed: int, strict: bool, progress: Callable[[str], None]
-) -> LayerVerdict:
+def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass], Report], seed: int) -> LayerVerdict:
     """Check one layer of a file, and run its accuracy tests."""
     found = submission.loaded.found
     name = next((name for name in kind.classes if name in found), "")
@@ -161,17 +146,14 @@ def _layer(
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     make = submission.make(name)
     submission.new_budget()
-    report = check(
-        kind.spec(make), examples=examples, seed=seed, strict=strict,
-        progress=lambda doing: progress(f"{kind.name}: {doing}"),
-    )  # fmt: skip
-    progress(f"{kind.name}: the assignment's accuracy test")
+    report = run(kind, make)
     submission.new_budget()
     return LayerVerdict(kind.name, name, report, "", _accuracies(make, kind, seed))
 
 
 def _missing(submission: Submission, kind: Kind) -> str:
-    there = [name for name in submission.loaded.classes if name not in (*CONVOLUTION, *MAX_POOLING)]
+    known = [name for kind in KINDS for name in kind.classes]
+    there = [name for name in submission.loaded.classes if name not in known]
     problem = f"there is no class {' or '.join(kind.classes)}"
     return f"{problem}; the file defines {', '.join(there)}: name it with {kind.option}" if there else problem
 

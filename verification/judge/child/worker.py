@@ -10,6 +10,7 @@ import random
 import re
 import sys
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,12 +149,22 @@ class Worker:
         """Return a parameter."""
         return getattr(self.layers[number], name)
 
+    def do_forward(self, number: int, array: int) -> None:
+        """Call forward, with nothing to be known of its result."""
+        self.layers[number].forward(self.arrays[array])
+
     def do_call(self, number: int, method: str, *arrays: int) -> Any:
         """Call a method."""
         return getattr(self.layers[number], method)(*(self.arrays[array] for array in arrays))
 
-    def do_overlap(self, one: int, other: int) -> bool:
-        """Return whether two arrays share memory."""
+    def do_overlaps(self) -> Plain:
+        """Return the pairs of arrays that share memory."""
+        pairs = [
+            pair for pair in combinations(self.arrays, 2) if np.may_share_memory(*(self.arrays[one] for one in pair))
+        ]
+        return Plain({"pairs": [pair for pair in pairs if self._overlap(*pair)]}, [])
+
+    def _overlap(self, one: int, other: int) -> bool:
         try:
             return np.shares_memory(self.arrays[one], self.arrays[other], max_work=10**5)  # type: ignore[arg-type]
         except np.exceptions.TooHardError:
@@ -162,7 +173,7 @@ class Worker:
     def do_titles(self, source: int, filename: str, seed: int, data: str) -> Plain:
         """Run the script of question 5; return the images that it shows, and their titles."""
         images, content, raised = titles.shown(self.arrays[source].tobytes(), filename, seed, data)
-        return Plain({**content, "raised": raised and _raised(raised)}, images)
+        return Plain({**content, "raised": None if raised is None else _raised(raised)}, images)
 
 
 def _raised(error: BaseException) -> dict[str, Any]:

@@ -1,0 +1,64 @@
+"""The two layers of the assignment: the names of their classes, their specs and their accuracy tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
+from verification.case import Case
+from verification.spec import LayerSpec
+from verification.specs import convolution, max_pooling
+from verification.specs.convolution import case as convolution_case
+from verification.specs.max_pooling import case as max_pooling_case
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One of the two layers.
+
+    option     what says that the class has another name
+    classes    the names that the class has in published files
+    spec       the spec of a class
+    case       the case of a shape of x (n, c, w, h), with values by a seed
+    accuracy   runs the accuracy tests of these names
+    """
+
+    option: str
+    classes: tuple[str, ...]
+    spec: Callable[[Callable[..., Any]], LayerSpec]
+    case: Callable[[tuple[int, ...], int], Case]
+    accuracy: Callable[[Callable[..., Any], int], tuple[Accuracy, ...]]
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self.spec.__name__
+
+    def named(self, name: str) -> "Kind":
+        """Return the layer with a class of another name."""
+        return replace(self, classes=(name,))
+
+
+def _convolution_case(shape: tuple[int, ...], seed: int) -> Case:
+    n, c, w, h = shape
+    kw, kh = min(3, w), min(3, h)
+    return convolution_case(n, c, c, kw, kh, w - kw, h - kh, seed + 2)
+
+
+def _max_pooling_case(shape: tuple[int, ...], seed: int) -> Case:
+    n, c, w, h = shape
+    pool = min(2, w, h)
+    return max_pooling_case(n, c, pool, pool, w - pool, h - pool, 0, seed + 2)
+
+
+KINDS = (
+    Kind(
+        "--conv", ("nn_convolutional_layer",),
+        convolution, _convolution_case, convolution_accuracy, tuple(TESTS)[:3],
+    ),
+    Kind(
+        "--pool", ("nn_max_pooling_layer", "nn_maxpool_layer"),
+        max_pooling, _max_pooling_case, max_pooling_accuracy, tuple(TESTS)[3:],
+    ),
+)  # fmt: skip
