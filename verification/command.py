@@ -175,6 +175,74 @@ def _status(name: str) -> Iterator[Callable[[str], None]]:
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where the marks go.")
+@click.option("--rubric", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Other points, in TOML.")
+@EXAMPLES
+@SEED
+@TIMEOUT
+@click.option("--strict", is_flag=True, help="Let the hardening properties count in the suite's verdict.")
+@click.option("--jobs", type=click.IntRange(1), help="Submissions at once (as many as there are processors).")
+@click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Hand the submissions to this Dask cluster.")
+@click.option("--gradescope", is_flag=True, help="Write results.json as Gradescope reads it.")
+@SANDBOX
+def grade(
+    folder: Path, out: Path, rubric: Path | None, examples: int, seed: int, timeout: float, strict: bool,
+    jobs: int | None, scheduler: str, gradescope: bool, require_sandbox: bool,
+) -> None:  # fmt: skip
+    """Mark each submission in FOLDER: a file, or a sub-folder with hw4_nn.py and hw4_mnist.py.
+
+    Writes a page and a JSON for each into OUT/submissions, and OUT/index.html and OUT/grades.csv over all. What was
+    marked before, in the same way, is not marked again: after an interruption, the same command goes on.
+    """
+    from verification.judge.grade import Options, default_jobs
+    from verification.judge.grade import grade as run
+    from verification.judge.process import Limits, SandboxError
+    from verification.judge.rubric import Rubric, RubricError, read_rubric
+    from verification.judge.submissions import NothingHandedInError
+
+    try:
+        limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
+        options = Options(read_rubric(rubric) if rubric else Rubric(), examples, seed, strict, limits)
+        with _progress() as show:
+            reports, failed = run(
+                folder, out, options, jobs=jobs or default_jobs(), scheduler=scheduler, gradescope=gradescope,
+                progress=show,
+            )  # fmt: skip
+    except (RubricError, SandboxError, NothingHandedInError) as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error}; what was marked is kept: the same command goes on from there") from None
+    click.echo(f"{len(reports)} submissions marked: {out / 'index.html'}, {out / 'grades.csv'}")
+    if failed:
+        raise click.ClickException(
+            f"{len(failed)} could not be marked, since they ended the process that marks them: {', '.join(failed)}"
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Show on the terminal how far it is, and how long it will take."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn()]  # fmt: skip
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("marking")
+        yield lambda done, of, name: bar.update(task, completed=done, total=of, description=escape(name) or "marking")
+
+
+@cli.command()
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other random numbers.")
 def accuracy(seed: int) -> None:
     """Run the assignment's own accuracy test on the layers of this package, and count the points."""

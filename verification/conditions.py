@@ -1,6 +1,6 @@
 """Finds the fewest conditions on a case that separate those on which a property holds from those on which it fails."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -50,14 +50,21 @@ COVERED = 0.8
 """The part of the cases called wrong that must fail."""
 
 
-def separation(spec: LayerSpec, item: Collected, draw: Callable[[int, int], Sequence[Case]]) -> Separation | None:
+def separation(
+    spec: LayerSpec, item: Collected, draw: Callable[[int, int], Sequence[Case]], known: Iterable[Separation] = ()
+) -> Separation | None:
     """Return what separates the cases on which the property holds from those on which it fails, if anything does.
 
     draw(count, seed) gives the cases. What separates those of one seed must separate those of another, too, or
-    else it did so by chance. Where few are on one side more are drawn.
+    else it did so by chance. Where few are on one side more are drawn. What is known to separate the cases of
+    another property needs to agree with a few of this one.
     """
-    if len({_fails(spec, item, case) for case in draw(DRAWN, 0)}) < 2:  # all fail, as most often
+    fails, table = _tried(spec, item, draw(DRAWN, 0))
+    if fails.all() or not fails.any():  # all fail, as most often
         return None
+    for separation in known:
+        if _agreement(_right(separation, table), fails, fewest=1):
+            return separation
     count = 2 * DRAWN
     fails, table = _tried(spec, item, draw(count, 0))
     if 0 < min(fails.sum(), (~fails).sum()) < 2 * FEWEST:
@@ -67,8 +74,13 @@ def separation(spec: LayerSpec, item: Collected, draw: Callable[[int, int], Sequ
     if found is None:
         return None
     fails, table = _tried(spec, item, draw(count, 1))
-    holds = np.logical_and.reduce([table[c] if c in table else ~table[c.negated()] for c in found.conditions])
-    return found if _agreement(holds if found.right else ~holds, fails) else None
+    return found if _agreement(_right(found, table), fails) else None
+
+
+def _right(separation: Separation, table: Mapping[Condition, Truth]) -> Truth:
+    """Return for which cases the separation says that the layer is right."""
+    holds = np.logical_and.reduce([table[c] if c in table else ~table[c.negated()] for c in separation.conditions])
+    return np.asarray(holds if separation.right else ~holds)
 
 
 def _tried(spec: LayerSpec, item: Collected, cases: Sequence[Case]) -> tuple[Truth, dict[Condition, Truth]]:
@@ -99,13 +111,13 @@ def _best(found: list[tuple[float, Separation]]) -> Separation | None:
     return separation if agreement else None
 
 
-def _agreement(right: Truth, fails: Truth) -> float:
+def _agreement(right: Truth, fails: Truth, fewest: int = FEWEST) -> float:
     """Return for how many cases it holds that the layer is right there and wrong elsewhere; 0 if it may not be said.
 
     No case that fails may be called right. But a case may pass where the layer is wrong: an inner product hides
     some errors, and so do zeros.
     """
-    if fails[right].any() or min(right.sum(), (~right).sum()) < FEWEST or fails[~right].mean() < COVERED:
+    if fails[right].any() or min(right.sum(), (~right).sum()) < fewest or fails[~right].mean() < COVERED:
         return 0.0
     return float((right != fails).mean())
 

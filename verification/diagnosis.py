@@ -86,10 +86,12 @@ def diagnose(spec: LayerSpec, items: Sequence[Collected], failures: Sequence[Pro
         if array != TIES and not all(answer.is_like(answer.right) for answer in given)
     }
     answered = any(answer.actual is not None for answer in answers["y"])
-    result = []
+    trials = [answer.trial for answer in answers["y"][:5]]
+    result: list[Finding] = []
     for item, failure in zip(items, failures, strict=True):
-        where = separation(spec, item, draw) if answered and item.cases is spec.cases else None
-        trials = [answer.trial for answer in answers["y"][:5]]
+        where = None
+        if answered and item.cases is spec.cases:
+            where = separation(spec, item, draw, dict.fromkeys(one.where for one in result if one.where))
         result.append(Finding(tuple(_of_one(item, failure, found, wrong, where, trials)), where))
     return result
 

@@ -52,11 +52,12 @@ class Layer:
 
     def parameter(self, name: str) -> Array:
         """Return a parameter as the layer has it now."""
-        return np.asarray(getattr(self.raw, name))
+        return _real(f"reading {name}", _guarded(f"reading {name}", lambda: getattr(self.raw, name)), as_is=True)
 
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether two arrays share memory, where the layer lives: a layer may do so in another process."""
-        return bool(getattr(self.raw, "arrays_share_memory", np.shares_memory)(one, other))
+        shared = getattr(self.raw, "arrays_share_memory", np.shares_memory)
+        return bool(_guarded("returning arrays", lambda: shared(one, other)))
 
     def forward(self, x: Array, *, as_is: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
@@ -85,7 +86,7 @@ class Layer:
             where = f"{self.name}.{name}" + "[...]" * in_place
             script.lines.append(f"{where} = {script.array(name, array)}" + ".copy()" * (not in_place))
         if in_place:
-            getattr(self.raw, name)[...] = array
+            self.parameter(name)[...] = array
         else:
             setattr(self.raw, name, array.copy())
 

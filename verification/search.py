@@ -186,7 +186,7 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
 
 def _tries(case: Case) -> int:
     """Return how often a case may be tried again: fewer times for a large one."""
-    return max(10, min(1000, 10**7 // (1 + sum(array.size for array in case.arrays.values()))))
+    return max(10, min(1000, 2 * 10**6 // (1 + sum(array.size for array in case.arrays.values()))))
 
 
 def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | None]) -> Array:

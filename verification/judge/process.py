@@ -189,7 +189,8 @@ class Child:
             for _ in range(64):
                 part = os.read(self._output, 1 << 16)
                 if not part:
-                    self._poll.unregister(self._output)
+                    with contextlib.suppress(KeyError):  # met before
+                        self._poll.unregister(self._output)
                     break
                 self.output += part[: OUTPUT - len(self.output)]
 

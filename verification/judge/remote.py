@@ -164,6 +164,8 @@ class Session:
         """Write what changed into the arrays here, and return the result and the error that was raised."""
         for number in answer["changed"]:
             array, values = self._array(number), returned.pop(0)
+            if array is not None and (array.shape, array.dtype) != (values.shape, values.dtype):
+                raise ValueError("an array of another kind")
             if array is not None and array.flags.writeable:
                 array[...] = values
             if array is not None:
@@ -325,7 +327,11 @@ class Submission:
             if "error" in found:
                 return Loaded({}, (), (), plain(found["error"]))
             return Loaded(
-                {name: found["found"][name] for name in self.wanted if name in found["found"]},
+                {
+                    name: {"parameters": entry["parameters"], "methods": [*map(plain, entry["methods"])]}
+                    for name, entry in found["found"].items()
+                    if name in self.wanted
+                },
                 tuple(map(plain, found["classes"])),
                 tuple(map(plain, found["notes"])),
             )

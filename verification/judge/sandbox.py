@@ -15,6 +15,9 @@ INSIDE = "/tmp/submission"
 SCRATCH = 64 << 20
 """Bytes that a submission may keep in files."""
 
+OWN = ("layers", "mnist", "verification")
+"""The import packages of this distribution."""
+
 SYSTEM = (
     "/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin",
     "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime",
@@ -47,13 +50,17 @@ def bubblewrap(given: Mapping[str, str]) -> list[str] | None:
     scheme = sysconfig.get_paths()
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, scheme["stdlib"], scheme["platstdlib"]]
     python += [str(Path(sys.executable).parent), str(Path(sys.executable).resolve().parents[1]), *packages()]
-    visible = dict.fromkeys([*SYSTEM, *python, str(WORKER.parent)])
+    visible = dict.fromkeys([*SYSTEM, *python])
     command = [program, "--unshare-all", "--unshare-user", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
-    command += ["--proc", "/proc", "--dev", "/dev", "--perms", "0755", "--size", str(SCRATCH), "--tmpfs", "/tmp"]
+    command += ["--dev", "/dev", "--remount-ro", "/dev", "--perms", "0755", "--size", str(SCRATCH), "--tmpfs", "/tmp"]
     command += ["--dir", INSIDE]
     for path in sorted(visible):  # a directory before what is in it
         if path not in ("/", "/tmp") and Path(path).exists():
             command += ["--ro-bind", path, path]
+    for folder in packages():  # a submission has no use for this package: its layers are right
+        for own in OWN:
+            command += ["--tmpfs", str(Path(folder, own))] * Path(folder, own).exists()
+    command += ["--ro-bind", str(WORKER.parent), str(WORKER.parent)]
     for place, path in given.items():
         command += ["--ro-bind", path, place]
     command += ["--remount-ro", "/", "--chdir", INSIDE, "--clearenv"]

@@ -16,15 +16,12 @@ from mnist.dataset import DATA
 from verification.case import Array
 from verification.failure import Stopped
 from verification.judge import sandbox
-from verification.judge.child.titles import FOLDER, TITLE
+from verification.judge.child.titles import FOLDER, TEXT
 from verification.judge.process import Limits
 from verification.judge.remote import Budget, Session, plain
 
-PICTURES = 3
-"""Pictures that the assignment's script shows."""
-
-RUNNING = 12
-"""Calls of the full timeout that the script may take: it reads all of MNIST."""
+PICTURES, RUNNING = 3, 12
+"""Pictures that a run shows, at least, and calls of the full timeout that it may take, since it reads all of MNIST."""
 
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -59,63 +56,51 @@ class TitlesVerdict:
         return {**asdict(self), "problem": self.problem or None, "points": self.points}
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What a child says of a run, its types and sizes checked."""
-
-    shown: tuple[tuple[str, Array], ...] = ()
-    ended: str = ""
-    isolation: str = ""
-
-
-def judge_titles(
-    source: bytes,
-    filename: str,
-    seed: int = 0,
-    limits: Limits = Limits(),  # noqa: B008  frozen
-) -> TitlesVerdict:
+def judge_titles(source: bytes, filename: str, seed: int = 0, limits: Limits = Limits()) -> TitlesVerdict:  # noqa: B008  frozen
     """Run a script twice in a child process, and compare its titles with the labels of the very pictures shown."""
-    runs = [_run(source, filename, 2 * seed, limits)]
-    if len(runs[0].shown) >= PICTURES:
-        runs.append(_run(source, filename, 2 * seed + 1, limits))
-    shown = [(number, title, label(image)) for number, run in enumerate(runs, 1) for title, image in run.shown]
-    known = [(number, title, digit) for number, title, digit in shown if digit is not None]
-    right = iter(right_titles([title for _, title, _ in known], [digit for *_, digit in known]))
-    pictures = tuple(Picture(*one, right=one[2] is not None and next(right)) for one in shown)
-    problem = next(filter(None, (_too_few(pictures, at, run) for at, run in enumerate(runs, 1))), "") or _wrong(
-        pictures
-    )
-    notes = [] if problem else [run.ended for run in runs if run.ended]
-    if strange := sum(one.label is None for one in pictures):
-        notes.append(f"{strange} of the {len(pictures)} pictures shown are none of MNIST's")
-    first, *second = [[image.tobytes() for _, image in run.shown] for run in runs]
-    if second == [first]:
+    labelled: list[tuple[int, str, int | None]] = []
+    images, notes, problem, isolation = [], [], "", ""
+    for run in (1, 2):
+        isolation, shown, ended = _run(source, filename, 2 * seed + run, limits)
+        labelled += [(run, title, label(image)) for title, image in shown]
+        images.append([image.tobytes() for _, image in shown])
+        known = sum(digit is not None for at, _, digit in labelled if at == run)
+        if known < len(shown):
+            notes.append(f"{len(shown) - known} of the {len(shown)} pictures of run {run} are none of MNIST's")
+        if known < PICTURES:
+            problem = f"run {run} shows {known or 'none'} of MNIST's pictures, but should show {PICTURES}"
+            problem += ended and f": {ended}"
+            break
+        notes += [ended] if ended else []
+    if images[1:] == images[:1]:
         notes.append("both runs show the same pictures: they are not drawn at random")
-    return TitlesVerdict(filename, pictures, problem, tuple(dict.fromkeys(notes)), runs[0].isolation)
+    right = iter(right_titles([(title, digit) for _, title, digit in labelled if digit is not None]))
+    pictures = tuple(Picture(*one, right=one[2] is not None and next(right)) for one in labelled)
+    return TitlesVerdict(filename, pictures, problem or _wrong(pictures), tuple(dict.fromkeys(notes)), isolation)
 
 
-def right_titles(titles: Sequence[str], labels: Sequence[int]) -> list[bool]:
-    """Return which titles name their labels: at the one place among a title's numbers, the same for all, that fits best.
+def right_titles(shown: Sequence[tuple[str, int]]) -> list[bool]:
+    """Return for each title and label whether the one names the other: in the place that is right for most titles.
 
-    A place is counted from the start or from the end; so "5 (image 2)" and "Image 2: five" do, and all ten digits do not.
+    A place is counted among a title's numbers, from the first or from the last. So "5 (image 2)" and "Image 2: five"
+    name a label if all titles are like this, and a list of the ten digits does not.
     """
-    text = "|".join(WORDS)
-    found = [re.findall(rf"\d+|(?<![a-z])(?:{text})(?![a-z])", title.lower()) for title in titles]
+    pattern = rf"\d+|(?<![a-z])(?:{'|'.join(WORDS)})(?![a-z])"
+    found = [re.findall(pattern, title.lower()) for title, _ in shown]
     numbers = [[WORDS.index(one) if one in WORDS else int(one) for one in title] for title in found]
     most = max(map(len, numbers), default=0)
-    fits = [
-        [-len(all_) <= place < len(all_) and all_[place] == digit for all_, digit in zip(numbers, labels, strict=True)]
-        for place in (*range(most), *range(-most, 0))
-    ]
-    return max(fits, key=sum, default=[False] * len(titles))
+    places = [*range(most), *range(-most, 0)]
+    both = [(title, digit) for title, (_, digit) in zip(numbers, shown, strict=True)]
+    right = [[-len(title) <= at < len(title) and title[at] == digit for title, digit in both] for at in places]
+    return max(right, key=sum, default=[False] * len(shown))
 
 
 def label(image: Array) -> int | None:
     """Return the label of the MNIST image that this is, in whatever linear scale, or None if it is none."""
-    if image.dtype.kind not in "fiub" or image.size != 28 * 28 or image.squeeze().shape != (28, 28):
+    if image.dtype.kind not in "fiub" or image.squeeze().shape != (28, 28):
         return None
     images, inked, labels = _mnist()
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # whatever numbers it has
         values = image.astype(np.float64).ravel()
         scaled = (values - values.min()) / np.ptp(values)
     for at in np.flatnonzero((inked == np.packbits(scaled > 0)).all(axis=1)):
@@ -132,20 +117,31 @@ def _mnist() -> tuple[Array, Array, Array]:
     return images, np.packbits(images > 0, axis=1), np.concatenate([data.y_train, data.y_test])
 
 
-def _run(source: bytes, filename: str, seed: int, limits: Limits) -> _Run:
+def _run(source: bytes, filename: str, seed: int, limits: Limits) -> tuple[str, list[tuple[str, Array]], str]:
+    """Return how the script is kept apart, the titles and pictures that it shows, and how else it ended than well."""
     session = Session(replace(limits, given={f"{sandbox.INSIDE}/{FOLDER}": str(DATA)}), Budget(limits.timeout))
     step = ("titles", np.frombuffer(source, np.uint8), filename, seed % 2**32, str(DATA))
-    isolation = session.child.isolation
+    shown, ended = [], []
     try:
         content, images = session.now("the script", *step, timeout=RUNNING * limits.timeout)
-        shown = tuple(zip((plain(title)[:TITLE] for title in content["titles"]), images, strict=True))
-        raised = content["raised"]
-        ended = " ".join(plain(raised[part]) for part in ("type", "message", "where")) if raised else ""
-        network = "it asked for the network, and there is none here" if content["network"] else ""
+        if content["network"]:
+            ended.append("it asked for the network, and there is none here")
+        if raised := content["raised"]:
+            kind, message, where = (plain(raised[part])[:TEXT] for part in ("type", "message", "where"))
+            ended.append(f"it raised {kind}: {message}" + (f" ({where})" if where else ""))
+        shown = [(plain(title)[:TEXT], image) for title, image in zip(content["titles"], images, strict=True)]
     except Stopped as stopped:
-        return _Run((), str(stopped), isolation)
-    except Exception as error:
-        return _Run((), f"{type(error).__name__}: {error}", isolation)
+        ended = [str(stopped)]
+    except Exception as error:  # raised by the child's own code, or by what is no answer of it
+        ended = [plain(f"it could not be run: {type(error).__name__}: {error}")[:TEXT]]
     finally:
         session.child.stop()
-    return _Run(shown, "; ".join(filter(None, (ended, network))), isolation)
+    return session.child.isolation, shown, "; ".join(ended)
+
+
+def _wrong(pictures: Sequence[Picture]) -> str:
+    known = [one for one in pictures if one.label is not None]
+    wrong = [f"in run {one.run} a {one.label} has {one.title!r}" for one in known if not one.right]
+    if not any(one.title for one in known):
+        return "the pictures have no titles"
+    return f"{len(wrong)} of {len(known)} titles do not name the digit shown: {wrong[0]}" if wrong else ""

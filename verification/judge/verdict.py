@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from verification.accuracy import Accuracy
 from verification.assignment import KINDS, Kind
 from verification.checking import Report, check, check_at
@@ -146,7 +148,12 @@ def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass]
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     make = submission.make(name)
     submission.new_budget()
-    report = run(kind, make)
+    try:
+        with np.errstate(all="ignore"):
+            report = run(kind, make)
+    except Exception as error:  # a layer may give what nobody thought of, but may not end the judge
+        problem = f"{name} could not be judged: {type(error).__name__}: {error}"
+        return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     submission.new_budget()
     return LayerVerdict(kind.name, name, report, "", _accuracies(make, kind, seed))
 

@@ -48,9 +48,9 @@ def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
     """
     layer, u = trial.layer(), trial.dLdy
     once = gradients(trial, layer, trial.x, u)
-    for name, gradient in gradients(trial, layer, trial.x, np.asarray(-3 * u)).items():
+    for name, gradient in gradients(trial, layer, trial.x, -3.0 * u).items():
         because = " for dLdy = -3u: it is not -3 times that for u"
-        trial.compare(f"dLd{name}", gradient, -3 * once[name], because)
+        trial.compare(f"dLd{name}", gradient, -3.0 * once[name], because)
 
 
 def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:

@@ -17,12 +17,20 @@ _DENIED = {
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271),
     "pidfd_open": (434, 434), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "tkill": (200, 130),
+    # Memory that the limit does not count, and that may outlast the process
+    "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279),
+    # Limits and priorities, its own and others'
+    "setrlimit": (160, 164), "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),
     # The network, and the way around a filter of system calls
     "socket": (41, 198), "io_uring_setup": (425, 425),
 }  # fmt: skip
 """Numbers of the system calls refused, of x86-64 and of AArch64."""
 
 _KILL, _TGKILL, _PRLIMIT, _CLONE, _CLONE3 = (62, 129), (234, 131), (302, 261), (56, 220), (435, 435)
+_OWNER = {(72, 25): (8, 10, 15), (16, 29): (0x8901, 0x8902)}
+"""Commands of fcntl and ioctl that have the kernel signal a process when a file can be read."""
+
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 _CLONE_THREAD = 0x10000
 _ALLOW, _REFUSE, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
@@ -51,12 +59,22 @@ def confine(memory: int, seconds: int) -> list[str]:
         except (AttributeError, OSError, ValueError):  # not on this system, or lower already
             continue
     if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
-        libc.prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL: whatever kills the parent, this process ends too
-        if _filter(libc):
+        end_with_parent()
+        if _filter(_libc()):
             held.append("processes, signals and sockets")
     return held
+
+
+def end_with_parent() -> None:
+    """Have this process killed when its parent ends, whatever ends that. On Linux only; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        _libc().prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+
+
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    return libc
 
 
 def _filter(libc: ctypes.CDLL) -> bool:
@@ -72,8 +90,8 @@ def _filter(libc: ctypes.CDLL) -> bool:
     def refuse(error: int) -> bytes:
         return op(_RETURN, _REFUSE | error)
 
-    def argument(first: bool) -> bytes:
-        return op(_LOAD, 16 if first else 24)  # of struct seccomp_data: the low half of args[0] or args[1]
+    def argument(at: int) -> bytes:
+        return op(_LOAD, 16 + 8 * at)  # of struct seccomp_data: the low half of args[at]
 
     allow, number = op(_RETURN, _ALLOW), op(_LOAD, 0)
     program = [op(_LOAD, 4), op(_EQUAL, audit, yes=1), op(_RETURN, _KILL_PROCESS), number]
@@ -83,10 +101,15 @@ def _filter(libc: ctypes.CDLL) -> bool:
         if (denied := numbers[machine]) is not None:
             program += [op(_EQUAL, denied, no=1), refuse(_EPERM)]
     program += [op(_EQUAL, _CLONE3[machine], no=1), refuse(_ENOSYS)]  # then the C library takes clone
-    program += [op(_EQUAL, _CLONE[machine], no=4), argument(True), op(_ANY_BIT, _CLONE_THREAD, yes=1), refuse(_EPERM),
+    program += [op(_EQUAL, _CLONE[machine], no=4), argument(0), op(_ANY_BIT, _CLONE_THREAD, yes=1), refuse(_EPERM),
                 allow]  # fmt: skip
-    for call in (_KILL, _TGKILL, _PRLIMIT):  # to itself only
-        program += [op(_EQUAL, call[machine], no=5), argument(True), op(_EQUAL, own, yes=2),
+    # Limits may be asked for, and not set.
+    program += [op(_EQUAL, _PRLIMIT[machine], no=4), argument(2), op(_EQUAL, 0, no=1), allow, refuse(_EPERM)]
+    for call, commands in _OWNER.items():
+        checks = [line for command in commands for line in (op(_EQUAL, command, no=1), refuse(_EPERM))]
+        program += [op(_EQUAL, call[machine], no=len(checks) + 2), argument(1), *checks, allow]
+    for call in (_KILL, _TGKILL):  # to itself only
+        program += [op(_EQUAL, call[machine], no=5), argument(0), op(_EQUAL, own, yes=2),
                     op(_EQUAL, 0, yes=1), refuse(_EPERM), allow]  # fmt: skip
     code = b"".join([*program, allow])
 

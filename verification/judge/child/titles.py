@@ -20,7 +20,7 @@ FOLDER = "mnist-batches-py"
 SHOWN = 24
 """Pictures taken from a script, at most."""
 
-SIZE, TITLE = 4 * 28 * 28, 200
+SIZE, TEXT = 4 * 28 * 28, 200
 """Numbers in a picture and characters in a title, at most."""
 
 NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "urllib.Request")
@@ -42,7 +42,7 @@ class Screen:
             key = axes.images[-1], values.tobytes()
             if values.dtype.kind in "fiub" and values.size <= SIZE and (key in self.seen or len(self.seen) < SHOWN):
                 title = " ".join(axes.get_title(loc=where) for where in ("left", "center", "right"))
-                self.seen[key] = values, title.strip()[:TITLE]
+                self.seen[key] = values, title.strip()[:TEXT]
 
 
 def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any], dict[str, Any], BaseException | None]:
@@ -50,6 +50,10 @@ def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any]
 
     data    the directory of the four files, named as in the assignment, unless FOLDER is there already
     """
+    try:
+        code = compile(source, filename, "exec", dont_inherit=True)
+    except BaseException as error:
+        return [], {"titles": [], "network": False}, error
     if not Path(FOLDER).exists():
         shutil.copytree(data, FOLDER)  # a copy, since the script may write into it
     _offer_keras(Path(FOLDER).absolute())
@@ -61,7 +65,7 @@ def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any]
     np.random.seed(seed)
     random.seed(seed)
     try:
-        exec(compile(source, filename, "exec", dont_inherit=True), names)
+        exec(code, names)
     except BaseException as error:  # after it showed its pictures, maybe
         raised = error
     look()
@@ -72,14 +76,15 @@ def shown(source: bytes, filename: str, seed: int, data: str) -> tuple[list[Any]
 def _without_a_screen(screen: Screen) -> Any:
     """Have matplotlib show on this screen, whatever else is asked for; return what looks at all open figures."""
     import matplotlib as mpl
-
-    mpl.use("agg", force=True)
     from matplotlib import pyplot
     from matplotlib.backend_bases import FigureCanvasBase
     from matplotlib.figure import Figure
 
+    pyplot.switch_backend("agg")
+
     def look() -> None:
-        for number in pyplot.get_fignums():
+        numbers = pyplot.get_fignums()
+        for number in [*numbers, pyplot.gcf().number] if numbers else []:  # the current one last: it stays current
             screen.look(pyplot.figure(number))
 
     def show(*_given: object, block: bool | None = None, **_named: object) -> None:
@@ -95,13 +100,14 @@ def _without_a_screen(screen: Screen) -> Any:
 
     stand_ins: list[tuple[Any, str, Any]] = [
         (mpl, "use", lambda *_args, **_kwargs: None),
-        (pyplot, "switch_backend", lambda *_args: None),
+        (pyplot, "switch_backend", lambda *_args, **_kwargs: None),
         (pyplot, "show", show),
+        (pyplot, "pause", lambda *_args, **_kwargs: look()),
         (pyplot, "subplot", _as_it_was(pyplot.subplot, 0)),
         (Figure, "add_subplot", _as_it_was(Figure.add_subplot, 1)),
         (Figure, "show", lambda figure, *_args, **_kwargs: screen.look(figure)),
         (Figure, "savefig", savefig),
-        (FigureCanvasBase, "start_event_loop", lambda *_args: None),  # no user to wait for
+        (FigureCanvasBase, "start_event_loop", lambda *_args, **_kwargs: None),  # no user to wait for
     ]
     for owner, name, function in stand_ins:
         setattr(owner, name, function)

@@ -1,0 +1,113 @@
+"""The verdict on one file as an HTML page that needs nothing else: no network, no other file.
+
+Nothing of the submission is markup: the template escapes all text, and the page's Content-Security-Policy permits
+its own style and its one script by their hashes, pictures that are part of it, and nothing else.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from verification.accuracy import TESTS, Accuracy
+from verification.checking import PropertyReport, Report
+from verification.judge.pictures import Picture, pictures
+from verification.judge.rubric import Row
+from verification.judge.verdict import FileVerdict, LayerVerdict
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the page says of failures with one message: in full of the first property, the others by name."""
+
+    item: PropertyReport
+    others: tuple[PropertyReport, ...]
+    counts: bool
+    why: tuple[str, ...]
+    why_as_above: bool
+    where: str
+    pictures: tuple[Picture, ...]
+
+
+def page(verdict: FileVerdict, rows: Sequence[Row] = (), problems: Sequence[str] = ()) -> str:
+    """Return the page of a verdict: the same for the same verdict, and valid UTF-8 whatever the file is called.
+
+    rows        the lines of the mark; those of the four accuracies unless given
+    problems    what else is to be known of the submission
+    """
+    text = ENVIRONMENT.get_template("page.html").render(
+        verdict=verdict, rows=rows or of_accuracies(verdict), problems=problems, said=said(verdict)
+    )
+    return text.encode(errors="backslashreplace").decode()
+
+
+def of_accuracies(verdict: FileVerdict) -> list[Row]:
+    """Return the points of section 7 for the four accuracies, line by line."""
+    reasons = {
+        test: f"{result.percent:.2f} %" if isinstance(result, Accuracy) else result
+        for test, result in verdict.accuracies.items()
+    }
+    return [Row(TESTS[test], verdict.points[test], 4, reason) for test, reason in reasons.items()]
+
+
+def said(verdict: FileVerdict) -> str:
+    """Say what the assignment's accuracy test alone would have said of the file."""
+    if verdict.problem:
+        return "The assignment's test alone could not run either."
+    lost = [TESTS[test] for test, points in verdict.points.items() if points < 4]
+    if lost:
+        return f"The assignment's test alone would find fault with {', '.join(lost)}."
+    right = "The assignment's test alone would say the same: nothing is wrong."
+    return right if verdict.passed else "The assignment's test alone would not have noticed: full points."
+
+
+def headline(layer: LayerVerdict) -> str:
+    """Say in a sentence what is wrong with a layer, or that nothing is."""
+    if layer.report is None:
+        return layer.problem
+    counting = [item for item in layer.report.failures if counts(layer.report, item)]
+    known = [diagnosis.sentence for item in counting for diagnosis in item.finding.diagnoses]
+    return [*known, *(item.message.partition("\n")[0] for item in counting), "Every required property holds."][0]
+
+
+def counts(report: Report, item: PropertyReport) -> bool:
+    """Return whether a failure of this property counts towards the verdict."""
+    return report.strict or item.kind == "required"
+
+
+def failures(report: Report) -> list[Failure]:
+    """Return what is to be said of the failures, those that count first; an explanation once."""
+    groups: dict[str, list[PropertyReport]] = {}
+    for item in sorted(report.failures, key=lambda item: not counts(report, item)):
+        groups.setdefault(item.message, []).append(item)
+    result: list[Failure] = []
+    known: set[str] = set()
+    for item, *others in groups.values():
+        sentences = [diagnosis.sentence for diagnosis in item.finding.diagnoses]
+        where = str(item.finding.where or "")
+        result.append(
+            Failure(
+                item, tuple(others), counts(report, item),
+                why=tuple(sentence for sentence in sentences if sentence not in known),
+                why_as_above=bool(sentences) and known.issuperset(sentences),
+                where="" if any(where in sentence for sentence in sentences) else where,
+                pictures=pictures(*item.compared) if item.compared else (),
+            )
+        )  # fmt: skip
+        known.update(sentences)
+    return result
+
+
+def sha256(text: str) -> str:
+    """Return how a Content-Security-Policy names this style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+    trim_blocks=True, lstrip_blocks=True,
+)  # fmt: skip
+ENVIRONMENT.globals.update(failures=failures, headline=headline, sha256=sha256)

@@ -1,0 +1,187 @@
+"""The verdict on a file: the same as on its layers in this process, whatever else the file does."""
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from verification import check
+from verification.assignment import KINDS
+from verification.judge.process import Limits
+from verification.judge.verdict import FileVerdict, judge
+
+RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
+PATIENT = Limits(timeout=60)
+"""So that a slow machine changes nothing."""
+
+BUGS = {
+    "filter not flipped": ("self.W[:, :, ::-1, ::-1]", "self.W"),
+    "overwrites x": (
+        "def forward(self, x):\n        return np",
+        "def forward(self, x):\n        x *= 2\n        return np",
+    ),
+    "uses the x of forward": (
+        "def forward(self, x):\n        return np.einsum",
+        "def forward(self, x):\n        self.x = x\n        return np.einsum",
+    ),
+    "adds to the parameters": (
+        "        kw, kh = self.W.shape[2:]\n",
+        "        kw, kh = self.W.shape[2:]\n        self.b += 1\n",
+    ),
+    "returns a view": ("        return dLdx, dLdW, dLdb", "        return x, dLdW, dLdb"),
+    "a buffer used again": (
+        "self.W) + self.b\n",
+        "self.W) + self.b\n\n    def backprop_(self):\n        pass\n",
+    ),
+    "float32 inside": (
+        "windows(x, self.W.shape[2:]), self.W)",
+        "windows(x, self.W.shape[2:]), self.W.astype(np.float32))",
+    ),
+    "ties counted fully": (
+        "            p, q = np.unravel_index(window.argmax(), window.shape)\n            dLdx[n, c, i * step + p, j * step + q] += dLdy[n, c, i, j]",
+        "            place = np.s_[n, c, i * step : i * step + size, j * step : j * step + size]\n            dLdx[place] += (window == window.max()) * dLdy[n, c, i, j]",
+    ),
+    "raises": ("        dLdx = np.zeros(x.shape)\n", "        raise NotImplementedError('later')\n"),
+}
+
+
+def changed(*pairs: tuple[str, str]) -> bytes:
+    """Return the right submission with these replacements."""
+    text = RIGHT
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def verdict(source: bytes, **options) -> FileVerdict:
+    return judge(source, "hw4_nn.py", **{"examples": 5, "limits": PATIENT, **options})
+
+
+def problems(found: FileVerdict) -> list[str]:
+    return [layer.problem for layer in found.layers]
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_layer_in_a_child_gets_the_verdict_that_it_gets_here(name):
+    source = changed(BUGS[name], ("raise SystemExit", "#"))
+    here = ModuleType("hw4_nn")
+    exec(compile(source, "hw4_nn.py", "exec"), here.__dict__)
+    kind = KINDS["max" in name or "ties" in name or "raises" in name]
+    expected = check(kind.spec(getattr(here, kind.classes[0])), examples=5)
+    found = next(layer for layer in verdict(source).layers if layer.name == kind.name).report
+    assert found is not None
+    assert [(item.name, item.verdict, item.message) for item in found.properties] == [
+        (item.name, item.verdict, item.message) for item in expected.properties
+    ]
+    assert [item.finding for item in found.properties] == [item.finding for item in expected.properties]
+
+
+def test_a_right_file_passes_and_its_accuracy_test_does_not_run():
+    found = verdict(RIGHT.encode())
+    assert found.passed
+    assert not found.notes
+    assert "the accuracy test runs" not in found.output
+    assert list(found.points.values()) == [4, 4, 4, 4]
+
+
+def test_the_same_seed_gives_the_same_report():
+    source = changed(BUGS["filter not flipped"])
+    one, other = (json.dumps(verdict(source, seed=3, examples=2).to_dict()) for _ in range(2))
+    assert one == other
+
+
+SIGNATURES = ["f_height, f_width, input_size, in_ch_size, out_ch_size, std=1.0", "a, b, c, d, e",
+              "Wx_size, Wy_size, input_size, in_ch_size, out_ch_size, std=1.0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_constructors_take_their_arguments_by_name_or_in_order(signature):
+    first, second, _, channels, filters = (name.strip() for name in signature.split(",")[:5])
+    source = changed(
+        ("filter_width, filter_height, input_size, in_ch_size, num_filters, std=1e0", signature),
+        (
+            "std, (num_filters, in_ch_size, filter_width, filter_height)",
+            f"1, ({filters}, {channels}, {first}, {second})",
+        ),
+        ("(1, num_filters, 1, 1)", f"(1, {filters}, 1, 1)"),
+    )
+    assert verdict(source, examples=2).passed
+
+
+def test_other_names_of_the_classes():
+    source = changed(("nn_max_pooling_layer", "nn_maxpool_layer"), ("nn_convolutional_layer", "Conv"))
+    found = verdict(source, examples=2)
+    assert problems(found) == [
+        "there is no class nn_convolutional_layer; the file defines Conv: name it with --conv",
+        "",
+    ]
+    assert found.layers[1].passed
+    assert verdict(source, examples=2, conv="Conv").passed
+
+
+ODD = {
+    "a missing import": (b"import no_such_module\n", "line 1, `import no_such_module`: ModuleNotFoundError"),
+    "an error before the classes": (
+        b"print('early')\nopen('/nowhere')\n",
+        "line 2, `open('/nowhere')`: FileNotFoundError",
+    ),
+    "a way out": (b"import sys\nsys.exit(3)\n", "line 2, `sys.exit(3)`: SystemExit: 3"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_raises_at_module_level_is_a_note_and_the_layers_count(name):
+    lines, note = ODD[name]
+    found = verdict(lines + RIGHT.encode(), examples=2)
+    assert found.passed
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith(note)
+
+
+def test_what_methods_need_from_below_the_classes_is_defined():
+    source = RIGHT.replace(" + self.b\n", " + SCALE * self.b\n").encode() + b"\nSCALE = 1.0\n"
+    assert verdict(source, examples=2).passed
+
+
+def test_what_is_missing_is_said_and_the_other_layer_is_checked():
+    no_method = verdict(
+        changed(("def backprop(self, x, dLdy):\n        kw", "def backwards(self, x, dLdy):\n        kw")), examples=2
+    )
+    assert problems(no_method) == ["nn_convolutional_layer has no method backprop", ""]
+    assert no_method.layers[1].passed
+    no_class = verdict(
+        RIGHT[: RIGHT.index("class nn_max")].encode() + RIGHT[RIGHT.index("def windows") :].encode(), examples=2
+    )
+    assert problems(no_class) == ["", "there is no class nn_max_pooling_layer or nn_maxpool_layer"]
+    assert no_class.layers[0].passed
+    assert not no_class.passed
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [(b"def f(:\n", "SyntaxError"), (b"x = 1\0", "null bytes"), (b"\xff\xfe", "utf-8"), (b"", "there is no class")],
+)
+def test_what_is_no_python_is_said_plainly(source, said):
+    found = verdict(source)
+    assert not found.passed
+    assert all(said in problem for problem in problems(found))
+
+
+def test_a_layer_that_prints_and_one_that_draws_random_numbers():
+    source = changed(
+        (
+            "def forward(self, x):\n        return np",
+            "def forward(self, x):\n        print('x is', x.shape)\n        return np",
+        )
+    )
+    found = verdict(source, examples=2)
+    assert found.passed
+    assert found.output.startswith("x is (")
+
+
+def test_one_case_of_any_shape():
+    found = verdict(RIGHT.encode(), shape=(2, 3, 20, 11))
+    assert found.passed
+    assert [len(layer.report.properties) for layer in found.layers if layer.report] == [1, 1]
