@@ -30,7 +30,7 @@ class Counterexample:
     script: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it; of an array with more than 1000 entries the shape alone, since the script makes it."""
+        """Return it as JSON has it; of more than 1000 entries the shape alone, since the script makes them."""
         arrays = {
             name: array.tolist() if array.size <= 1000 else {"shape": array.shape}
             for name, array in self.arrays.items()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
@@ -93,7 +93,8 @@ def mark(submission: HandedIn, options: Options) -> Marked:
         "layers": layers.to_dict() if layers else None,
         "titles": titles.to_dict() if titles else None,
     }
-    shown = layers or FileVerdict(submission.name, "hw4_nn.py was not handed in", (), (), "nothing was run")
+    shown = layers or FileVerdict("", "hw4_nn.py was not handed in", (), (), "nothing was run")
+    shown = replace(shown, file=": ".join(filter(None, (submission.name, shown.file))))
     return Marked(json.dumps(report, indent=1, allow_nan=False) + "\n", page(shown, rows, submission.problems))
 
 
@@ -148,7 +149,7 @@ def _report(path: Path) -> dict[str, Any]:
     report = json.loads(path.read_text(encoding="utf-8"))
     layers = (report["layers"] or {}).get("layers", [])
     failed = [
-        f"{layer['name']}: {item['name'].replace('_', ' ')}"
+        f"{layer['name']}: {item['name'].replace('_', ' ')}" + " (hardening)" * (item["kind"] == "hardening")
         for layer in layers
         for item in layer["properties"]
         if item["verdict"] == "failed"
@@ -200,7 +201,7 @@ def _executor(jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare)
     try:
-        yield executor, jobs + 1
+        yield executor, jobs
         executor.shutdown()
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)

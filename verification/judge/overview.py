@@ -20,5 +20,5 @@ def overview(reports: Sequence[dict[str, Any]], pages: str) -> str:
         full=len(full),
         unnoticed=sum(report["verdict"] != "passed" for report in full),
         marks={f"{at:g}": points.count(at) for at in sorted(set(points), reverse=True)},
-        failed=dict(sorted(failed.items(), key=lambda one: (-one[1], one[0]))),
+        failed=dict(sorted(failed.items(), key=lambda one: ("(hardening)" in one[0], -one[1], one[0]))),
     )

@@ -223,4 +223,7 @@ def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], folder: st
     for end in ends:
         os.close(end)
     if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except RecursionError:  # folders in folders in folders
+            subprocess.run(["rm", "-rf", folder], check=False)

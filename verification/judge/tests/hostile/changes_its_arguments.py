@@ -1,4 +1,4 @@
-"""Is right, and then sets x and dLdy to zero. Observed: failed, since arguments change."""
+"""Is right, and then adds 1 to x and dLdy. Observed: failed, since arguments change."""
 
 import numpy as np
 
@@ -31,11 +31,11 @@ class nn_max_pooling_layer:
     def forward(self, x):
         y = self.pooled(x)
         if x.flags.writeable:
-            x[...] = 0
+            x[...] = x + 1
         return y
 
     def backprop(self, x, dLdy):
         dLdx = self.spread(x, dLdy)
         if dLdy.flags.writeable:
-            dLdy[...] = 0
+            dLdy[...] = dLdy + 1
         return dLdx

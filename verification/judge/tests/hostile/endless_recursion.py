@@ -2,7 +2,7 @@
 
 import sys
 
-sys.setrecursionlimit(10**6)
+sys.setrecursionlimit(10**5)
 
 
 def endless():

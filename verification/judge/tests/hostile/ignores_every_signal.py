@@ -15,3 +15,9 @@ class nn_max_pooling_layer:
         end = time.monotonic() + 30
         while time.monotonic() < end:
             time.sleep(0.01)
+
+    def forward(self, x):
+        return x * 0
+
+    def backprop(self, x, dLdy):
+        return x * 0

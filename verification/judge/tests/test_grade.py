@@ -1,0 +1,295 @@
+"""Marks of a folder: what counts as a submission, how points are given, and that nothing is lost or done twice."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from verification.accuracy import TESTS, Accuracy
+from verification.assignment import KINDS
+from verification.checking import PropertyReport, Report
+from verification.command import cli
+from verification.judge import grade as module
+from verification.judge.grade import Options, grade
+from verification.judge.process import Limits
+from verification.judge.rubric import Rubric, RubricError, read_rubric
+from verification.judge.submissions import LARGEST, NothingHandedInError, handed_in
+from verification.judge.titles import TitlesVerdict
+from verification.judge.verdict import FileVerdict, LayerVerdict
+from verification.properties import properties
+
+RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
+QUICK = Options(examples=1, limits=Limits(timeout=60))
+
+
+def put(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def unfinished(folder: Path, count: int) -> Path:
+    """Put submissions that take no time: none of them is Python."""
+    return put(folder, {f"student {at:02}.py": f"def f{at}(:\n" for at in range(count)})
+
+
+@contextmanager
+def in_this_process():
+    """Mark without other processes than the children, to save the time that those take to start."""
+
+    class Here(Executor):
+        def submit(self, call, /, *args, **named):
+            future = Future()
+            future.set_result(call(*args, **named))
+            return future
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_executor", lambda jobs, scheduler: nullcontext((Here(), 1)))
+        yield
+
+
+@pytest.fixture
+def here():
+    with in_this_process():
+        yield
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+# What is handed in
+
+
+def test_files_and_sub_folders_are_submissions(tmp_path):
+    put(tmp_path, {
+        "ada.py": "class nn_convolutional_layer: ...",
+        "bob/hw4_nn.py": "", "bob/hw4_mnist.py": "", "bob/__MACOSX/hw4_nn.py": "no",
+        "cyd/deep/layers.py": "class nn_maxpool_layer: ...", "cyd/deep/pictures.py": "from keras.datasets import mnist",
+        "dan/notes.txt": "", "eve/a.py": "class nn_max_pooling_layer: ...", "eve/b.py": "class nn_max_pooling_layer: ...",
+        ".hidden.py": "", "readme.txt": "", "fay.py": "x" * (LARGEST + 1), "gus.py": "nothing",
+    })  # fmt: skip
+    (tmp_path / "zoe.py").symlink_to("/etc/hostname")
+    found = {one.name: one for one in handed_in(tmp_path)}
+    names = {name: [file and file[0] for file in (one.layers, one.titles)] for name, one in found.items()}
+    assert names == {
+        "ada": ["ada.py", None], "bob": ["hw4_nn.py", "hw4_mnist.py"], "cyd": ["layers.py", "pictures.py"],
+        "dan": [None, None], "eve": [None, None], "fay": [None, None], "gus": ["gus.py", None], "zoe.py": [None, None],
+    }  # fmt: skip
+    said = {name: "; ".join(one.problems) for name, one in found.items() if one.problems}
+    assert set(said) == {"dan", "eve", "fay", "zoe.py"}
+    assert said["dan"] == "there is no Python file"
+    assert said["eve"] == "there are 2 files with the classes: a.py, b.py"
+    assert "a link" in said["zoe.py"]
+
+
+def test_a_folder_with_the_files_themselves_is_one_submission(tmp_path):
+    put(tmp_path / "ada", {"hw4_nn.py": "", "hw4_mnist.py": ""})
+    assert [one.name for one in handed_in(tmp_path / "ada")] == ["ada"]
+
+
+def test_names_become_files_that_every_system_takes(tmp_path):
+    put(tmp_path, {"=cmd|' /C calc'.py": "", "a\nb.py": "", "ünï.py": "", "ada.py": "", "ada/hw4_nn.py": ""})
+    files = {one.name: one.file for one in handed_in(tmp_path)}
+    assert len(set(files.values())) == 5
+    assert all(re.fullmatch(r"[\w.\- ]+", file) for file in files.values())
+    assert files["ünï"] == "ünï"
+
+
+def test_an_empty_folder_is_no_class(tmp_path):
+    with pytest.raises(NothingHandedInError, match="a Python file or a sub-folder"):
+        handed_in(tmp_path)
+
+
+# Points
+
+
+def test_a_rubric_changes_points_and_weights(tmp_path):
+    path = tmp_path / "rubric.toml"
+    path.write_text(
+        "[accuracy]\nabove_90 = 2.5\n[properties]\nhistory_is_irrelevant = 1\nconvolution.is_equivariant_to_shifts = 3"
+    )
+    rubric = read_rubric(path)
+    rows = rubric.rows(None, None)
+    assert [(row.points, row.of) for row in rows] == [(0, 2.5)] * 4 + [(0, 4), (0, 1), (0, 3), (0, 1)]
+    assert rubric.accuracy == {"above_90": 2.5, "from_50_to_90": 2, "below_50": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[acuracy]", "acuracy should be one of the tables"), ("accuracy = 3", "should be one of the tables"),
+        ("[titles]\nwrnog = 1", "has no wrnog; it has right, wrong"), ("[titles]\nright = -1", "from 0, but is -1"),
+        ("[titles]\nright = true", "but is True"), ("[titles]\nright = inf", "but is inf"), ("[", "rubric.toml"),
+        ("[properties]\nis_right = 1", "has no is_right"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_rubric_is_named(tmp_path, text, said):
+    path = tmp_path / "rubric.toml"
+    path.write_text(text)
+    with pytest.raises(RubricError, match=re.escape(said)):
+        read_rubric(path)
+
+
+def of_percent(*percents: float) -> FileVerdict:
+    """Return a verdict with these accuracies, and reports of which one property failed."""
+    results = [Accuracy(test, (1.0,), (percent / 100,)) for test, percent in zip(TESTS, percents, strict=True)]
+    layers = []
+    for kind in KINDS:
+        items = [
+            PropertyReport(item.name, item.kind, "failed" if item.name == "backprop_is_the_adjoint" else "passed", 1)
+            for item in properties(kind.spec(object))
+        ]
+        accuracies = {result.test: result for result in results if result.test in kind.tests}
+        layers.append(LayerVerdict(kind.name, "", Report(kind.name, tuple(items)), "", accuracies))
+    return FileVerdict("hw4_nn.py", "", (), tuple(layers), "")
+
+
+def test_section_7():
+    def points(layers, titles, **weights):
+        return [row.points for row in Rubric(properties=weights).rows(layers, titles)]
+
+    right, wrong = (TitlesVerdict("hw4_mnist.py", (), problem, (), "") for problem in ("", "no title"))
+    assert points(of_percent(100, 90.1, 99, 91), right) == [4, 4, 4, 4, 4]
+    assert points(of_percent(90, 50, 49.9, float("nan")), wrong) == [2, 2, 1, 1, 1]
+    assert points(None, None) == [0, 0, 0, 0, 0]
+    given = {"backprop_is_the_adjoint": 2.0, "history_is_irrelevant": 0.5}
+    assert points(of_percent(0, 0, 0, 0), None, **given) == [1, 1, 1, 1, 0, 0, 0.5, 0.5]
+
+
+def test_marks_of_a_folder(tmp_path):
+    put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(:", "zoe/hw4_mnist.py": "("})
+    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK, jobs=2)
+    assert not failed
+    points = {report["name"]: [row["points"] for row in report["marks"]] for report in reports}
+    assert points == {"ada": [4, 4, 4, 4, 0], "eve": [1, 1, 1, 1, 0], "zoe": [0, 0, 0, 0, 1]}
+    rows = list(csv.reader((tmp_path / "out" / "grades.csv").read_text().splitlines()))
+    assert [row[:4] for row in rows] == [
+        ["name", "points", "of", "verdict"],
+        ["ada", "16", "20", "passed"],
+        ["eve", "4", "20", "failed"],
+        ["zoe", "1", "20", "missing"],
+    ]
+
+
+# Files
+
+
+def test_no_cell_is_a_formula_and_no_name_is_markup(tmp_path, here):
+    unfinished(tmp_path / "in", 1)
+    put(tmp_path / "in", {"=1+1<b>.py": "("})
+    grade(tmp_path / "in", tmp_path / "out", QUICK)
+    assert "'=1+1<b>" in (tmp_path / "out" / "grades.csv").read_text()
+    assert "<b>" not in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_gradescope_reads_the_points_of_one_submission(tmp_path, here):
+    put(tmp_path / "in", {"hw4_nn.py": "("})
+    grade(tmp_path / "in", tmp_path / "out", QUICK, gradescope=True)
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["score"] == sum(test["score"] for test in results["tests"]) == 4
+    assert results["tests"][0] == {
+        "name": "conv layer dLdx",
+        "score": 1,
+        "max_score": 4,
+        "output": results["tests"][0]["output"],
+    }
+
+
+def test_what_was_marked_is_not_marked_again_unless_it_changed(tmp_path, here, monkeypatch):
+    unfinished(tmp_path / "in", 3)
+    grade(tmp_path / "in", tmp_path / "out", QUICK)
+    before = content(tmp_path / "out")
+    asked = []
+    marked = module._marked
+    monkeypatch.setattr(
+        module, "_marked", lambda left, *rest: asked.append([one.name for one in left]) or marked(left, *rest)
+    )
+    grade(tmp_path / "in", tmp_path / "out", QUICK)
+    assert content(tmp_path / "out") == before
+    put(tmp_path / "in", {"student 01.py": "def g(:"})
+    (tmp_path / "out" / "submissions" / "student 02.html").unlink()
+    grade(tmp_path / "in", tmp_path / "out", QUICK)
+    assert asked == [[], ["student 01", "student 02"]]
+
+
+def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path, here, monkeypatch):
+    unfinished(tmp_path / "in", 4)
+    grade(tmp_path / "in", tmp_path / "whole", QUICK)
+    write = module.write_whole
+    left = [3]
+
+    def full(path, text):
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        write(path, text)
+
+    monkeypatch.setattr(module, "write_whole", full)
+    with pytest.raises(OSError, match="No space"):
+        grade(tmp_path / "in", tmp_path / "out", QUICK)
+    assert len(content(tmp_path / "out")) == 3
+    monkeypatch.setattr(module, "write_whole", write)
+    grade(tmp_path / "in", tmp_path / "out", QUICK)
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_whatever_ends_a_run_the_next_one_goes_on_to_the_same_bytes(tmp_path):
+    unfinished(tmp_path / "in", 6)
+    options = ["--examples", "1", "--jobs", "2", "--out", str(tmp_path / "out")]
+    program = "from verification.command import main; main()"
+    command = [sys.executable, "-c", program, "grade", str(tmp_path / "in"), *options]
+    for number in (signal.SIGKILL, signal.SIGINT):
+        before = len(list(tmp_path.rglob("*.json")))
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        while running.poll() is None and len(list(tmp_path.rglob("*.json"))) == before:
+            time.sleep(0.01)
+        running.send_signal(number)
+        _, errors = running.communicate(timeout=300)
+        if number == signal.SIGINT and running.returncode:
+            assert (running.returncode, errors.strip()) == (130, b"interrupted")
+    kept = content(tmp_path / "out")
+    with in_this_process():
+        grade(tmp_path / "in", tmp_path / "whole", Options(examples=1))
+        grade(tmp_path / "in", tmp_path / "out", Options(examples=1))
+    whole = content(tmp_path / "whole")
+    assert all(kept[name] == text for name, text in whole.items() if name in kept)
+    assert content(tmp_path / "out") == whole
+
+
+def test_a_submission_that_ends_the_judge_is_named_and_the_others_are_marked(tmp_path, monkeypatch):
+    unfinished(tmp_path / "in", 3)
+    monkeypatch.setattr(module, "mark", _dies)
+    monkeypatch.setattr(module, "ATTEMPTS", 2)
+    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK, jobs=2)
+    assert failed == ["student 01"]
+    assert [report["name"] for report in reports] == ["student 00", "student 02"]
+
+
+def _dies(submission, options):
+    if submission.name == "student 01":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return module.mark(submission, options)
+
+
+def test_the_command(tmp_path, here):
+    unfinished(tmp_path / "in", 2)
+    out = tmp_path / "out"
+    result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--examples", "1"])
+    assert result.exit_code == 0, result.output
+    assert result.output == f"2 submissions marked: {out / 'index.html'}, {out / 'grades.csv'}\n"
+    (tmp_path / "empty").mkdir()
+    result = CliRunner().invoke(cli, ["grade", str(tmp_path / "empty"), "--out", str(out)])
+    assert result.exit_code == 1
+    assert "should have a Python file or a sub-folder" in result.output
