@@ -70,10 +70,10 @@ def max_pooling_accuracy(make: Callable[..., Any], seed: int = 0) -> tuple[Accur
 
 
 def _rounds(tests: list[str], one_round: Callable[[np.random.RandomState], Changes], seed: int) -> tuple[Accuracy, ...]:
-    random = np.random.RandomState(seed)
+    random = np.random.RandomState(seed % 2**32)
     state = np.random.get_state()
     try:
-        np.random.seed(seed)
+        np.random.seed(seed % 2**32)
         rounds = [one_round(random) for _ in range(ROUNDS)]
     finally:
         np.random.set_state(state)

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -194,12 +195,12 @@ def _executor(jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
     if scheduler:
         from distributed import Client
 
-        with Client(scheduler, timeout=10) as client:
+        with Client(scheduler, timeout=10) as client:  # type: ignore[no-untyped-call]
             threads = sum(client.nthreads().values())
             yield client.get_executor(pure=False, retries=ATTEMPTS), 2 * max(threads, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare)
+    executor = ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(os.getpid(),))
     try:
         yield executor, jobs
         executor.shutdown()
@@ -208,10 +209,12 @@ def _executor(jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
         raise
 
 
-def _prepare() -> None:
+def _prepare(parent: int) -> None:
     """Leave Ctrl-C to the process that waits for this one, and end with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
+    if os.getppid() != parent:  # it ended before
+        os._exit(1)
 
 
 # What is written over all
@@ -254,7 +257,5 @@ def _gradescope(report: dict[str, Any]) -> dict[str, Any]:
 def default_jobs() -> int:
     """Return the number of processors that this process may use."""
     if sys.platform == "linux":
-        import os
-
         return len(os.sched_getaffinity(0))
     return multiprocessing.cpu_count()

@@ -321,7 +321,7 @@ class Submission:
         self.isolation, self.held = session.child.isolation, session.child.held
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
-        step = ("load", source, self.filename, list(self.wanted), self.seed)
+        step = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
         try:
             found, _ = session.now("loading the file", *step, timeout=timeout)
             if "error" in found:

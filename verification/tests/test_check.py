@@ -19,6 +19,8 @@ from verification.failure import Entry, PropertyFailed
 from verification.properties import properties
 from verification.search import explain, search
 
+pytestmark = pytest.mark.usefixtures("undiagnosed")
+
 BUGS = {
     convolution: {bug.name: bug for bug in CONVOLUTION_BUGS},
     max_pooling: {bug.name: bug for bug in MAX_POOLING_BUGS},

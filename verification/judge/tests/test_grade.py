@@ -11,14 +11,17 @@ import time
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from verification import accuracy
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
 from verification.checking import PropertyReport, Report
 from verification.command import cli
+from verification.files import write_whole
 from verification.judge import grade as module
 from verification.judge.grade import Options, grade
 from verification.judge.process import Limits
@@ -50,7 +53,7 @@ def in_this_process():
 
     class Here(Executor):
         def submit(self, call, /, *args, **named):
-            future = Future()
+            future: Future[Any] = Future()
             future.set_result(call(*args, **named))
             return future
 
@@ -151,7 +154,7 @@ def of_percent(*percents: float) -> FileVerdict:
             PropertyReport(item.name, item.kind, "failed" if item.name == "backprop_is_the_adjoint" else "passed", 1)
             for item in properties(kind.spec(object))
         ]
-        accuracies = {result.test: result for result in results if result.test in kind.tests}
+        accuracies: dict[str, Accuracy | str] = {result.test: result for result in results if result.test in kind.tests}
         layers.append(LayerVerdict(kind.name, "", Report(kind.name, tuple(items)), "", accuracies))
     return FileVerdict("hw4_nn.py", "", (), tuple(layers), "")
 
@@ -164,13 +167,14 @@ def test_section_7():
     assert points(of_percent(100, 90.1, 99, 91), right) == [4, 4, 4, 4, 4]
     assert points(of_percent(90, 50, 49.9, float("nan")), wrong) == [2, 2, 1, 1, 1]
     assert points(None, None) == [0, 0, 0, 0, 0]
-    given = {"backprop_is_the_adjoint": 2.0, "history_is_irrelevant": 0.5}
+    given: dict[str, float] = {"backprop_is_the_adjoint": 2.0, "history_is_irrelevant": 0.5}
     assert points(of_percent(0, 0, 0, 0), None, **given) == [1, 1, 1, 1, 0, 0, 0.5, 0.5]
 
 
-def test_marks_of_a_folder(tmp_path):
+def test_marks_of_a_folder(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
     put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(:", "zoe/hw4_mnist.py": "("})
-    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK, jobs=2)
+    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK)
     assert not failed
     points = {report["name"]: [row["points"] for row in report["marks"]] for report in reports}
     assert points == {"ada": [4, 4, 4, 4, 0], "eve": [1, 1, 1, 1, 0], "zoe": [0, 0, 0, 0, 1]}
@@ -211,11 +215,9 @@ def test_what_was_marked_is_not_marked_again_unless_it_changed(tmp_path, here, m
     unfinished(tmp_path / "in", 3)
     grade(tmp_path / "in", tmp_path / "out", QUICK)
     before = content(tmp_path / "out")
-    asked = []
+    asked: list[list[str]] = []
     marked = module._marked
-    monkeypatch.setattr(
-        module, "_marked", lambda left, *rest: asked.append([one.name for one in left]) or marked(left, *rest)
-    )
+    monkeypatch.setattr(module, "_marked", lambda left, *rest: _noted(asked, left, marked(left, *rest)))
     grade(tmp_path / "in", tmp_path / "out", QUICK)
     assert content(tmp_path / "out") == before
     put(tmp_path / "in", {"student 01.py": "def g(:"})
@@ -227,7 +229,7 @@ def test_what_was_marked_is_not_marked_again_unless_it_changed(tmp_path, here, m
 def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_path, here, monkeypatch):
     unfinished(tmp_path / "in", 4)
     grade(tmp_path / "in", tmp_path / "whole", QUICK)
-    write = module.write_whole
+    write = write_whole
     left = [3]
 
     def full(path, text):
@@ -271,10 +273,15 @@ def test_whatever_ends_a_run_the_next_one_goes_on_to_the_same_bytes(tmp_path):
 def test_a_submission_that_ends_the_judge_is_named_and_the_others_are_marked(tmp_path, monkeypatch):
     unfinished(tmp_path / "in", 3)
     monkeypatch.setattr(module, "mark", _dies)
-    monkeypatch.setattr(module, "ATTEMPTS", 2)
-    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK, jobs=2)
+    monkeypatch.setattr(module, "ATTEMPTS", 1)
+    reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK, jobs=1)
     assert failed == ["student 01"]
     assert [report["name"] for report in reports] == ["student 00", "student 02"]
+
+
+def _noted(asked, left, marked):
+    asked.append([one.name for one in left])
+    return marked
 
 
 def _dies(submission, options):

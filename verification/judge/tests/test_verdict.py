@@ -5,13 +5,17 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from hypothesis import settings
 
-from verification import check
+from verification import accuracy, check
 from verification.assignment import KINDS
 from verification.judge.process import Limits
 from verification.judge.verdict import FileVerdict, judge
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
+THOROUGH = settings().max_examples > 100
+"""By default one bug stands for all; `thorough` takes all."""
+
 PATIENT = Limits(timeout=60)
 """So that a slow machine changes nothing."""
 
@@ -30,10 +34,6 @@ BUGS = {
         "        kw, kh = self.W.shape[2:]\n        self.b += 1\n",
     ),
     "returns a view": ("        return dLdx, dLdW, dLdb", "        return x, dLdW, dLdb"),
-    "a buffer used again": (
-        "self.W) + self.b\n",
-        "self.W) + self.b\n\n    def backprop_(self):\n        pass\n",
-    ),
     "float32 inside": (
         "windows(x, self.W.shape[2:]), self.W)",
         "windows(x, self.W.shape[2:]), self.W.astype(np.float32))",
@@ -44,6 +44,11 @@ BUGS = {
     ),
     "raises": ("        dLdx = np.zeros(x.shape)\n", "        raise NotImplementedError('later')\n"),
 }
+
+
+@pytest.fixture(autouse=True)
+def one_round_is_enough(monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
 
 
 def changed(*pairs: tuple[str, str]) -> bytes:
@@ -63,7 +68,7 @@ def problems(found: FileVerdict) -> list[str]:
     return [layer.problem for layer in found.layers]
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", BUGS if THOROUGH else ["ties counted fully"])
 def test_a_layer_in_a_child_gets_the_verdict_that_it_gets_here(name):
     source = changed(BUGS[name], ("raise SystemExit", "#"))
     here = ModuleType("hw4_nn")
@@ -87,8 +92,8 @@ def test_a_right_file_passes_and_its_accuracy_test_does_not_run():
 
 
 def test_the_same_seed_gives_the_same_report():
-    source = changed(BUGS["filter not flipped"])
-    one, other = (json.dumps(verdict(source, seed=3, examples=2).to_dict()) for _ in range(2))
+    source = changed(BUGS["ties counted fully"])
+    one, other = (json.dumps(verdict(source, seed=3, examples=1).to_dict()) for _ in range(2))
     assert one == other
 
 
@@ -161,7 +166,7 @@ def test_what_is_missing_is_said_and_the_other_layer_is_checked():
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [(b"def f(:\n", "SyntaxError"), (b"x = 1\0", "null bytes"), (b"\xff\xfe", "utf-8"), (b"", "there is no class")],
+    [(b"def f(:\n", "SyntaxError"), (b"x = 1\0", "null bytes"), (b"\xff\xfe", "encoding"), (b"", "there is no class")],
 )
 def test_what_is_no_python_is_said_plainly(source, said):
     found = verdict(source)
