@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -199,6 +200,8 @@ def grade(
     from verification.judge.submissions import NothingHandedInError
 
     try:
+        if scheduler and not find_spec("distributed"):
+            raise click.UsageError('--scheduler needs Dask: pip install "layerproof[cluster]"')
         limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
         options = Options(read_rubric(rubric) if rubric else Rubric(), examples, seed, strict, limits)
         with _progress() as show:

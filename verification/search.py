@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 from verification.case import Array, Case
 from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
-from verification.script import Script
+from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
@@ -175,18 +175,20 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     # A layer is not given directions, and constants (labels, a mask) may have no other values.
     shown = [name for name in case.arrays if not name.startswith("v for ") and name not in spec.constants]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
-        array = case.arrays[name]
+        array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)
         for value in (0.0, 1.0, -1.0):
             if array.size and (free or (array.min() <= value <= array.max() and value not in spec.kinks)):
                 array = _filled(array, value, partial(fails, name))
+                if array.size > LITERAL_ENTRIES and np.count_nonzero(array) > LITERAL_ENTRIES // 2:
+                    array = drawn  # which a script can draw, where it would have to list this one
                 case = replace(case, arrays={**case.arrays, name: array})
     return case
 
 
 def _tries(case: Case) -> int:
     """Return how often a case may be tried again: fewer times for a large one."""
-    return max(10, min(1000, 2 * 10**6 // (1 + sum(array.size for array in case.arrays.values()))))
+    return max(10, min(1000, 5 * 10**6 // (1 + sum(array.size for array in case.arrays.values()))))
 
 
 def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | None]) -> Array:
