@@ -27,6 +27,9 @@ OUTPUT = 64 << 10
 ANSWER = 64 << 20
 """Bytes that the arrays of an answer may have, beside 64 times those of the question."""
 
+THREADS = 64
+"""Threads that a child may have in a sandbox; without one, all of the user's count."""
+
 START = 30.0
 """Seconds a child may take to start, before it meets the submission."""
 
@@ -125,7 +128,9 @@ class Child:
         output, printed = os.pipe()
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
-        arguments = [str(written), str(self.limits.memory), str(self.limits.seconds), *sandbox.packages()]
+        threads = THREADS if wrapped else 64 * THREADS
+        held = (written, self.limits.memory, self.limits.seconds, threads)
+        arguments = [*map(str, held), *sandbox.packages()]
         process = subprocess.Popen(
             [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
             stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,), start_new_session=True,

@@ -63,9 +63,7 @@ class Session:
         self._of: dict[int, int] = {}  # number by id
         self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
         self._freed: list[int] = []
-        self._overlaps: set[frozenset[int]] | None = (
-            None  # numbers of arrays that share memory, since the last question
-        )
+        self._overlaps: set[frozenset[int]] | None = None  # arrays that share memory, if asked since the last call
         self._freed_layers: list[int] = []
         self._steps: list[list[Any]] = []  # not sent yet
         self._held: list[Array] = []  # what these steps need

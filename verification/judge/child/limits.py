@@ -38,11 +38,12 @@ _EPERM, _ENOSYS = 1, 38
 _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 
 
-def confine(memory: int, seconds: int) -> list[str]:
+def confine(memory: int, seconds: int, threads: int) -> list[str]:
     """Limit this process for good, and return the names of the limits that hold.
 
     memory   bytes of address space
     seconds  of processor time
+    threads  of the user (in a sandbox, of this process); root is not held to it
     """
     held = []
     wanted = {
@@ -51,6 +52,7 @@ def confine(memory: int, seconds: int) -> list[str]:
         "file size": ("RLIMIT_FSIZE", FILE_SIZE),
         "open files": ("RLIMIT_NOFILE", OPEN_FILES),
         "core dumps": ("RLIMIT_CORE", 0),
+        "threads": ("RLIMIT_NPROC", threads),
     }
     for name, (limit, value) in wanted.items():
         try:

@@ -1,7 +1,7 @@
 """The child: reads requests from standard input, runs them on the submission's layers, writes answers to a pipe.
 
-Started as `python -I worker.py ANSWERS MEMORY SECONDS PATH...`: the answers' file descriptor, the limits, and where
-packages are. It has no right answer and no verdict; whatever the submission does to it, it can only answer.
+Started as `python -I worker.py ANSWERS MEMORY SECONDS THREADS PATH...`: the answers' file descriptor, the limits, and
+where packages are. It has no right answer and no verdict; whatever the submission does to it, it can only answer.
 """
 
 import importlib.util
@@ -197,13 +197,13 @@ def _text(value: Any, write: Any = repr) -> str:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    answers, memory, seconds = map(int, sys.argv[1:4])
-    sys.path += [path for path in sys.argv[4:] if path not in sys.path]
+    answers, memory, seconds, threads = map(int, sys.argv[1:5])
+    sys.path += [path for path in sys.argv[5:] if path not in sys.path]
     requests = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
-    held = limits.confine(memory, seconds)
+    held = limits.confine(memory, seconds, threads)
     worker = Worker()
 
     received = bytearray()
