@@ -210,7 +210,7 @@ def main() -> None:
 
     def exactly(count: int) -> bytes:
         while len(received) < count:
-            part = os.read(requests, 1 << 20)
+            part = os.read(requests, min(1 << 20, max(count - len(received), 1 << 16)))
             if not part:
                 os._exit(0)
             received.extend(part)
