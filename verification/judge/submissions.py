@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from verification.judge.remote import plain
+from verification.judge.session import plain
 
 LARGEST = 1 << 20
 """Bytes that a file may have."""

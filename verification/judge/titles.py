@@ -18,7 +18,7 @@ from verification.failure import Stopped
 from verification.judge import sandbox
 from verification.judge.child.titles import FOLDER, TEXT
 from verification.judge.process import Limits
-from verification.judge.remote import Budget, Session, plain
+from verification.judge.session import Budget, Session, plain
 
 PICTURES, RUNNING = 3, 12
 """Pictures that a run shows, at least, and calls of the full timeout that it may take, since it reads all of MNIST."""

@@ -11,7 +11,8 @@ from verification.assignment import KINDS, Kind
 from verification.checking import Report, check, check_at
 from verification.failure import Stopped
 from verification.judge.process import Limits
-from verification.judge.remote import RemoteClass, Submission, plain
+from verification.judge.remote import RemoteClass, Submission
+from verification.judge.session import plain
 
 
 @dataclass(frozen=True)

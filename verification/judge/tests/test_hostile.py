@@ -22,7 +22,7 @@ from hypothesis import settings
 from verification import checking
 from verification.accuracy import Accuracy
 from verification.diagnosis import NOTHING
-from verification.judge import remote, sandbox, verdict
+from verification.judge import sandbox, session, verdict
 from verification.judge.process import Child, Limits, SandboxError
 from verification.properties import properties
 
@@ -252,8 +252,8 @@ def judged(name, seen, sandbox, outside, monkeypatch, port=0):
         few = "forward_matches_reference", seen.only
         monkeypatch.setattr(checking, "properties", lambda spec: [one for one in properties(spec) if one.name in few])
     if not seen.ends:
-        monkeypatch.setattr(remote, "LOST", 1)
-        monkeypatch.setattr(remote, "PATIENCE", 5)
+        monkeypatch.setattr(session, "LOST", 1)
+        monkeypatch.setattr(session, "PATIENCE", 5)
     source = (HOSTILE / f"{name}.py").read_bytes().replace(OUTSIDE, bytes(outside))
     source = source.replace(b"PORT = 65535", b"PORT = %d" % port)
     limits = Limits(timeout=60 if seen.ends else 0.2, sandbox=sandbox)

@@ -1,0 +1,216 @@
+"""A child process and the arrays that both sides know.
+
+Such an array has a number, and is kept the same on both sides at every call: what the child writes into an argument,
+or into an array that it returned before, arrives here, and what is written here arrives there.
+"""
+
+import builtins
+import time
+import weakref
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from verification.case import Array
+from verification.failure import NotTried, PropertyFailed, Stopped
+from verification.judge.process import Child, Limits
+
+LOST = 6
+"""Calls of the full timeout that a layer may lose before no more of it is tried."""
+
+PATIENCE = 60
+"""Calls of the full timeout that a layer may take in all."""
+
+PUT_OFF = {"new": "the constructor", "set": "setting a parameter", "forward": "forward"}
+"""Steps that are sent with a later call, which is not to blame for what they raise."""
+
+
+class Budget:
+    """The seconds that a layer's calls have lost to the timeout, and have taken in all."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.lost = self.taken = 0.0
+        self.last = ""
+
+    def check(self) -> None:
+        """Raise Stopped if there is nothing left."""
+        if self.lost > LOST * self.timeout * 0.99:
+            raise NotTried(f"not tried, since too much time was lost before: {self.last}")
+        if self.taken > PATIENCE * self.timeout:
+            raise NotTried(
+                f"not tried, since the calls of this layer took {PATIENCE * self.timeout:g} s in all: try fewer"
+                " --examples, or a longer --timeout"
+            )
+
+
+class Session:
+    """A child process, and the arrays and layers in it."""
+
+    def __init__(self, limits: Limits, budget: Budget) -> None:
+        self.child, self.budget = Child(limits), budget
+        self._numbers = count(2, 2)
+        self._arrays: dict[int, weakref.ref[Array]] = {}  # by number
+        self._known: dict[int, bytes] = {}  # the values as the child has them
+        self._of: dict[int, int] = {}  # number by id
+        self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
+        self._freed: list[int] = []
+        self._overlaps: set[frozenset[int]] | None = None  # arrays that share memory, if asked since the last call
+        self._freed_layers: list[int] = []
+        self._steps: list[list[Any]] = []  # not sent yet
+        self._held: list[Array] = []  # what these steps need
+        self._given: list[int] = []
+
+    def later(self, *step: Any) -> None:
+        """Have the child do a step before the next that is asked for."""
+        self._steps.append([self._sent(one) if isinstance(one, np.ndarray) else one for one in step])
+        self._held += [one for one in step if isinstance(one, np.ndarray)]
+
+    def now(self, doing: str, *step: Any, timeout: float | None = None) -> Any:
+        """Have the child do a step, and return its result or raise what it raised."""
+        self.later(*step)
+        self._sweep()
+        for number, known in self._known.items():
+            array = self._array(number)
+            if number not in self._given and array is not None and array.tobytes() != known:
+                self._given.append(number)
+        arrays = [array for number in self._given if (array := self._array(number)) is not None]
+        question = {
+            "steps": self._steps, "freed": self._freed, "freed_layers": self._freed_layers,
+            "given": [[self._of[id(array)], list(array.strides), array.flags.writeable] for array in arrays],
+        }  # fmt: skip
+        self._steps, self._freed, self._freed_layers, self._given = [], [], [], []
+        self._overlaps = None
+        for array in arrays:
+            self._known[self._of[id(array)]] = array.tobytes()
+        start = time.monotonic()
+        try:
+            answer, returned = self.child.ask(question, arrays, doing, timeout)
+            result, error = self._result(answer, returned)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
+            self.child.stop()
+            raise Stopped(f"{doing} gave an answer that makes no sense: {type(strange).__name__}") from None
+        except Stopped as stopped:
+            self.budget.lost += time.monotonic() - start
+            self.budget.last = str(stopped)
+            raise
+        finally:
+            self.budget.taken += time.monotonic() - start
+            self._held = []
+        if error:
+            raise error
+        return result
+
+    def attribute(self, layer: int, name: str) -> Any:
+        """Return an attribute of a layer; an array may be written into, and the child's is changed too."""
+        value = self.now(name, "get", layer, name)
+        self._held.append(value)
+        return value
+
+    def free_layer(self, number: int) -> None:
+        """Let the child drop a layer, with the next question."""
+        self._freed_layers.append(number)
+
+    def share_memory(self, one: Array, other: Array) -> bool:
+        """Return whether the arrays share memory in the child."""
+        if self._overlaps is None:
+            found, _ = self.now("sharing memory", "overlaps")
+            self._overlaps = {frozenset(map(int, pair)) for pair in found["pairs"]}
+        return one is other or frozenset((self._number(one), self._number(other))) in self._overlaps
+
+    def _array(self, number: int) -> Array | None:
+        reference = self._arrays.get(number)
+        return reference() if reference else None
+
+    def _number(self, array: Array) -> int | None:
+        number = self._of.get(id(array))
+        return number if number is not None and self._array(number) is array else None
+
+    def _sweep(self) -> None:
+        """Forget the arrays that are no more."""
+        while self._gone:
+            number, identity = self._gone.pop()
+            del self._arrays[number], self._known[number]
+            if self._of.get(identity) == number:
+                del self._of[identity]
+            self._freed.append(number)
+
+    def _sent(self, array: Array) -> int:
+        """Return the number of an array, which the child gets with the next question if it is new."""
+        number = self._number(array)
+        if number is None:
+            number = next(self._numbers)
+            self._know(number, array)
+            self._given.append(number)
+        return number
+
+    def _know(self, number: int, array: Array) -> None:
+        gone = number, id(array)
+        self._arrays[number] = weakref.ref(array, lambda _: self._gone.append(gone))
+        self._of[id(array)] = number
+        self._known[number] = array.tobytes()
+
+    def _result(self, answer: dict[str, Any], returned: list[Array]) -> tuple[Any, Exception | None]:
+        """Write what changed into the arrays here, and return the result and the error that was raised."""
+        for number in answer["changed"]:
+            array, values = self._array(number), returned.pop(0)
+            if array is not None and (array.shape, array.dtype) != (values.shape, values.dtype):
+                raise ValueError("an array of another kind")
+            if array is not None and array.flags.writeable:
+                array[...] = values
+            if array is not None:
+                self._known[number] = values.tobytes()
+        if raised := answer.get("raised"):
+            error = _error(raised)
+            if what := PUT_OFF.get(raised["step"]):
+                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error} ({error.where})")
+            return None, error
+        result = answer["result"]
+        items = result.get("items") if isinstance(result, dict) else None
+        if items is None:
+            made = self._item(result, returned)
+        else:
+            made = [self._item(item, returned) for item in items]
+            made += [None] * (min(int(result["length"]), 10**6) - len(made))
+            made = tuple(made) if result["kind"] == "tuple" else made
+        return made, None
+
+    def _item(self, item: Any, returned: list[Array]) -> Any:
+        if "kind" not in item:  # the answer to a step of our own
+            return item, returned
+        if item["kind"] == "number":
+            return item["value"]
+        if item["kind"] == "other":
+            name, text = plain(item["type"]), plain(item["text"])
+            return type(name, (), {"__repr__": lambda _self: text})()
+        if "of" in item:
+            return np.empty(0, dtype=object)
+        number = int(item["number"])
+        if (known := self._array(number)) is not None:
+            return known
+        array = returned.pop(0).copy()
+        self._know(number, array)
+        return array
+
+
+def plain(text: object) -> str:
+    """Return a text of the child's with no character left that a terminal or a page might obey."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in str(text))
+
+
+def _error(raised: Mapping[str, Any]) -> Any:
+    """Return an error of the type that the child names, as far as it is one of Python's own."""
+    name, message = plain(raised["type"]), plain(raised["message"])
+    known = getattr(builtins, name, None)
+    error: Any
+    if isinstance(known, type) and issubclass(known, Exception):
+        try:
+            error = known(message)
+        except Exception:  # it wants other arguments
+            error = type(name, (Exception,), {})(message)
+    else:
+        error = type(name, (Exception,), {})(message)
+    error.where = plain(raised["where"])
+    return error
