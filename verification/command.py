@@ -197,7 +197,7 @@ def grade(
     from verification.judge.grade import grade as run
     from verification.judge.process import Limits, SandboxError
     from verification.judge.rubric import Rubric, RubricError, read_rubric
-    from verification.judge.submissions import NothingHandedInError
+    from verification.judge.submissions import NothingHandedInError, ignored
 
     try:
         if scheduler and not find_spec("distributed"):
@@ -213,6 +213,8 @@ def grade(
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error}; what was marked is kept: the same command goes on from there") from None
+    if left_out := ignored(folder):
+        click.echo(f"not marked, since they are no Python files: {', '.join(left_out)}", err=True)
     click.echo(f"{len(reports)} submissions marked: {out / 'index.html'}, {out / 'grades.csv'}")
     if failed:
         raise click.ClickException(

@@ -57,8 +57,11 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
     _print(console, [layer.report for layer in verdict.layers if layer.report], None)
 
     console.print("\nThe assignment's accuracy test:")
+    before: Accuracy | str = ""
     for test, result in verdict.accuracies.items():
-        said = f"{result.percent:.6f} %" if isinstance(result, Accuracy) else f"no result: {result}"
+        reason = "as above" if result == before else result
+        said = f"{result.percent:.6f} %" if isinstance(result, Accuracy) else f"no result: {reason}"
+        before = result
         console.print(f"  {TESTS[test]}: {said}, {verdict.points[test]} of 4 points", markup=False, soft_wrap=True)
     points = sum(verdict.points.values())
     alone = "nothing wrong" if points == 4 * len(verdict.points) else "a mistake"

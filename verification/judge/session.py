@@ -8,6 +8,7 @@ import builtins
 import time
 import weakref
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -164,8 +165,9 @@ class Session:
                 self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
             error = _error(raised)
+            where = f" ({error.where})" if error.where else ""
             if what := PUT_OFF.get(raised["step"]):
-                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error} ({error.where})")
+                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}{where}")
             return None, error
         result = answer["result"]
         items = result.get("items") if isinstance(result, dict) else None
@@ -200,6 +202,12 @@ def plain(text: object) -> str:
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in str(text))
 
 
+@lru_cache(maxsize=256)
+def _type(name: str) -> type[Exception]:
+    """Return the type of an error that is none of Python's own: the same each time, as Hypothesis expects."""
+    return type(name, (Exception,), {})
+
+
 def _error(raised: Mapping[str, Any]) -> Any:
     """Return an error of the type that the child names, as far as it is one of Python's own."""
     name, message = plain(raised["type"]), plain(raised["message"])
@@ -209,8 +217,8 @@ def _error(raised: Mapping[str, Any]) -> Any:
         try:
             error = known(message)
         except Exception:  # it wants other arguments
-            error = type(name, (Exception,), {})(message)
+            error = _type(name)(message)
     else:
-        error = type(name, (Exception,), {})(message)
+        error = _type(name)(message)
     error.where = plain(raised["where"])
     return error

@@ -32,7 +32,7 @@ class HandedIn:
     @property
     def file(self) -> str:
         """The name of its report and page, without a suffix: of letters that every file system takes."""
-        plain_name = re.sub(r"[^\w.\- ]", "_", self.name)[:100]
+        plain_name = re.sub(r"[^\w.\- ]", "_", self.name).encode()[:100].decode(errors="ignore")
         return (
             plain_name
             if plain_name == self.name
@@ -46,7 +46,7 @@ def handed_in(folder: Path) -> list[HandedIn]:
     NothingHandedInError if there is none.
     """
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__")))
-    if any(entry.name.lower() in ("hw4_nn.py", "hw4_mnist.py") for entry in entries):
+    if _is_one(entries):
         return [_submission(plain(folder.resolve().name), _python_files(folder))]
     found = []
     for entry in entries:
@@ -54,7 +54,7 @@ def handed_in(folder: Path) -> list[HandedIn]:
             found.append(HandedIn(plain(entry.name), None, None, ("it is a link, which is not followed",)))
         elif entry.is_dir():
             found.append(_submission(plain(entry.name), _python_files(entry)))
-        elif entry.suffix == ".py":
+        elif entry.suffix.lower() == ".py":
             stem = plain(entry.stem)
             found.append(_submission(f"{stem}.py" if (folder / entry.stem).exists() else stem, [entry]))
     if not found:
@@ -64,9 +64,21 @@ def handed_in(folder: Path) -> list[HandedIn]:
     return found
 
 
+def _is_one(entries: list[Path]) -> bool:
+    """Return whether these are the files of one submission, and not a class beside the teacher's own."""
+    named = any(entry.name.lower() in ("hw4_nn.py", "hw4_mnist.py") for entry in entries)
+    return named and not any(_python_files(entry) for entry in entries if entry.is_dir() and not entry.is_symlink())
+
+
+def ignored(folder: Path) -> list[str]:
+    """Return the names of files in a folder that are no submission: archives, say, that nobody has unpacked."""
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    return [plain(entry.name) for entry in entries if entry.is_file() and entry.suffix.lower() != ".py"]
+
+
 def _python_files(folder: Path) -> list[Path]:
     found = []
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".py"):
         hidden = any(part.startswith((".", "__")) for part in path.relative_to(folder).parts)
         if not hidden and not path.is_symlink() and path.is_file():
             found.append(path)
@@ -102,6 +114,8 @@ def _one(name: str, what: str, likely: list[Path], every: list[Path], problems: 
     named = [path for path in every if path.name.lower() == name]
     found = named or likely
     if len(found) > 1:
-        problems.append(f"there are {len(found)} files {what}: {', '.join(plain(path.name) for path in found)}")
+        problems.append(
+            f"there are {len(found)} files {what}: {', '.join(plain('/'.join(path.parts[-2:])) for path in found)}"
+        )
         return None
     return found[0] if found else None

@@ -19,6 +19,11 @@ _DENIED = {
     "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "tkill": (200, 130),
     # Memory that the limit does not count, and that may outlast the process
     "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180), "memfd_create": (319, 279),
+    # Keys, which every process of a login shares
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    # Parts of the kernel that no layer needs
+    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "mount_setattr": (442, 442),
+    "move_mount": (429, 429), "fsopen": (430, 430), "open_tree": (428, 428),
     # Limits and priorities, its own and others'
     "setrlimit": (160, 164), "setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122),
     "sched_setscheduler": (144, 119), "sched_setparam": (142, 118), "sched_setattr": (314, 274),

@@ -93,7 +93,7 @@ def test_files_and_sub_folders_are_submissions(tmp_path):
     said = {name: "; ".join(one.problems) for name, one in found.items() if one.problems}
     assert set(said) == {"dan", "eve", "fay", "zoe.py"}
     assert said["dan"] == "there is no Python file"
-    assert said["eve"] == "there are 2 files with the classes: a.py, b.py"
+    assert said["eve"] == "there are 2 files with the classes: eve/a.py, eve/b.py"
     assert "a link" in said["zoe.py"]
 
 

@@ -145,9 +145,53 @@ def test_what_raises_at_module_level_is_a_note_and_the_layers_count(name):
     assert found.notes[0].startswith(note)
 
 
-def test_what_methods_need_from_below_the_classes_is_defined():
-    source = RIGHT.replace(" + self.b\n", " + SCALE * self.b\n").encode() + b"\nSCALE = 1.0\n"
+BELOW = [
+    "SCALE = 1.0",
+    "SCALE, OTHER = 1.0, 2.0",
+    "try:\n    import no_such_module\n    SCALE = 2.0\nexcept ImportError:\n    SCALE = 1.0",
+    "if True:\n    def one():\n        return 1.0\nSCALE = one()",
+    "SCALE = 0.0\nfor _ in range(4):\n    SCALE += 0.25",
+]
+
+
+@pytest.mark.parametrize("lines", BELOW if THOROUGH else BELOW[:3])
+def test_what_methods_need_from_below_the_classes_is_defined(lines):
+    source = RIGHT.replace(" + self.b\n", " + SCALE * self.b\n").encode() + b"\n" + lines.encode()
     assert verdict(source, examples=2).passed
+
+
+def test_a_method_put_in_from_below_is_the_one_that_counts():
+    wrong = "\n\ndef zeros(self, x, dLdy):\n    return 0 * x\n\nsetattr(nn_max_pooling_layer, 'backprop', zeros)\n"
+    assert not verdict(RIGHT.encode() + wrong.encode(), examples=2).layers[1].passed
+
+
+def test_a_file_is_a_module_like_any_other():
+    head = "from __future__ import annotations\nimport dataclasses, pickle, sys\n"
+    source = head + RIGHT.replace(
+        "    def forward(self, x):\n        return np",
+        "    def forward(self, x: Unknown) -> nn_convolutional_layer:\n"
+        "        assert pickle.loads(pickle.dumps(sys.modules[__name__].Size(1))).side == 1\n        return np",
+    ).replace("class nn_max", '@dataclasses.dataclass\nclass Size:\n    side: "int"\n\n\nclass nn_max')
+    assert verdict(source.encode(), examples=2).passed
+
+
+def test_a_loop_between_the_classes_is_left_out():
+    source = RIGHT.replace("class nn_max", "count = 0\nwhile True:\n    count += 1\n\n\nclass nn_max").encode()
+    found = verdict(source, examples=2)
+    assert found.passed
+    assert not found.notes
+
+
+def test_an_error_of_the_layers_own_is_the_same_each_time():
+    source = changed(
+        ("        dLdx = np.zeros(x.shape)\n", "        raise Odd('strange')\n"),
+        ("class nn_max", "class Odd(Exception):\n    pass\n\n\nclass nn_max"),
+    )
+    failed = verdict(source, examples=2).layers[1].report
+    assert failed is not None
+    messages = {item.message.partition(" (")[0] for item in failed.failures if "forward" not in item.name}
+    assert "backprop raised Odd: strange" in messages
+    assert not any("same calls" in message for message in messages)
 
 
 def test_what_is_missing_is_said_and_the_other_layer_is_checked():
