@@ -117,6 +117,7 @@ TABLE = {
     "raises_a_huge_message": Seen("(Huge){100}"),
     "fills_the_disk": Seen(tried=True, open="128 MB or more"),
     "keeps_memory_in_the_kernel": LOOKED,
+    "leaves_a_key": LOOKED,
     "lifts_its_limits": LOOKED,
     "defines_a_million_names": Seen("more than the 1048576"),
     # Its pipes
@@ -189,7 +190,7 @@ ON_THE_JUDGE = {"kills_its_parent": LOOKED, "has_the_kernel_signal_its_parent": 
 FALLBACK = (
     "endless_loop_in_forward", "ignores_every_signal", "os_exit_on_import", "os_exit_in_forward", "kills_its_group",
     "memory_bomb", "fork_bomb", "closes_every_pipe", "closes_its_output", "announces_a_huge_frame", "sends_a_pickle",
-    "keeps_memory_in_the_kernel", "uses_the_network", "imports_right_layers", "leaves_links_and_deep_folders",
+    "keeps_memory_in_the_kernel", "leaves_a_key", "uses_the_network", "imports_right_layers", "leaves_links_and_deep_folders",
     "looks_into_the_callers_frames", "goes_on_when_it_is_over", "finds_files_left_open",
 )  # fmt: skip
 
