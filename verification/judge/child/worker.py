@@ -130,7 +130,10 @@ class Worker:
         try:
             self.namespace, notes = definitions.run(self.arrays[source].tobytes(), filename, wanted)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            return Plain({"error": f"{type(error).__name__}: {error}"[:TEXT]}, [])
+            hint = ""
+            if str(getattr(error, "text", "") or "").lstrip()[:1] in ("%", "!"):
+                hint = ": a notebook's command; export the notebook as Python, or take the line out"
+            return Plain({"error": f"{type(error).__name__}: {error}{hint}"[:TEXT]}, [])
         content = {
             "notes": [note[:TEXT] for note in notes[:20]],
             "found": definitions.described(self.namespace, wanted),

@@ -291,11 +291,12 @@ def _dies(submission, options):
 
 
 def test_the_command(tmp_path, here):
-    unfinished(tmp_path / "in", 2)
+    put(unfinished(tmp_path / "in", 2), {"late.zip": ""})
     out = tmp_path / "out"
     result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--examples", "1"])
     assert result.exit_code == 0, result.output
-    assert result.output == f"2 submissions marked: {out / 'index.html'}, {out / 'grades.csv'}\n"
+    assert "not marked, since they are no Python files: late.zip" in result.stderr
+    assert result.stdout == f"2 submissions marked: {out / 'index.html'}, {out / 'grades.csv'}\n"
     (tmp_path / "empty").mkdir()
     result = CliRunner().invoke(cli, ["grade", str(tmp_path / "empty"), "--out", str(out)])
     assert result.exit_code == 1

@@ -210,7 +210,13 @@ def test_what_is_missing_is_said_and_the_other_layer_is_checked():
 
 @pytest.mark.parametrize(
     ("source", "said"),
-    [(b"def f(:\n", "SyntaxError"), (b"x = 1\0", "null bytes"), (b"\xff\xfe", "encoding"), (b"", "there is no class")],
+    [
+        (b"def f(:\n", "SyntaxError"),
+        (b"%matplotlib inline\n", "a notebook's command"),
+        (b"x = 1\0", "null bytes"),
+        (b"\xff\xfe", "encoding"),
+        (b"", "there is no class"),
+    ],
 )
 def test_what_is_no_python_is_said_plainly(source, said):
     found = verdict(source)
