@@ -195,7 +195,7 @@ def _executor(jobs: int, scheduler: str) -> Iterator[tuple[Executor, int]]:
     if scheduler:
         from distributed import Client
 
-        with Client(scheduler, timeout=10) as client:  # type: ignore[no-untyped-call]
+        with Client(scheduler, timeout=10) as client:
             threads = sum(client.nthreads().values())
             yield client.get_executor(pure=False, retries=ATTEMPTS), 2 * max(threads, jobs)
         return
