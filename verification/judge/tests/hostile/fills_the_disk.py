@@ -3,20 +3,21 @@
 import os
 from pathlib import Path
 
-for folder in (Path.cwd(), Path("/dev/shm")):
-    written = 0
-    for number in range(5):
-        try:
-            with open(folder / f"layerproof-hostile-{number}", "wb", 0) as file:
-                for _ in range(64):
-                    written += file.write(bytes(1 << 20))
-        except OSError as error:
-            print("refused", error)
-    print("got: 128 MB or more in", folder) if written >> 20 >= 128 else print("tried", folder, written >> 20)
-    if folder != Path.cwd():
+if True:  # a loop of its own would be left out
+    for folder in (Path.cwd(), Path("/dev/shm")):
+        written = 0
         for number in range(5):
-            if (folder / f"layerproof-hostile-{number}").exists():
-                os.remove(folder / f"layerproof-hostile-{number}")
+            try:
+                with open(folder / f"layerproof-hostile-{number}", "wb", 0) as file:
+                    for _ in range(64):
+                        written += file.write(bytes(1 << 20))
+            except OSError as error:
+                print("refused", error)
+        print("got: 128 MB or more in", folder) if written >> 20 >= 128 else print("tried", folder, written >> 20)
+        if folder != Path.cwd():
+            for number in range(5):
+                if (folder / f"layerproof-hostile-{number}").exists():
+                    os.remove(folder / f"layerproof-hostile-{number}")
 print("tried")
 
 

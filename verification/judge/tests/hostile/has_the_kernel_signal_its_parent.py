@@ -6,15 +6,16 @@ import signal
 import time
 
 parent = os.getppid()
-for number in (signal.SIGIO, signal.SIGKILL):
-    reading, writing = os.pipe()
-    try:
-        fcntl.fcntl(reading, fcntl.F_SETOWN, parent)
-        fcntl.fcntl(reading, 10, number)  # F_SETSIG
-        fcntl.fcntl(reading, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
-        os.write(writing, b"!")
-    except OSError as error:
-        print("refused", error)
+if True:  # a loop of its own would be left out
+    for number in (signal.SIGIO, signal.SIGKILL):
+        reading, writing = os.pipe()
+        try:
+            fcntl.fcntl(reading, fcntl.F_SETOWN, parent)
+            fcntl.fcntl(reading, 10, number)  # F_SETSIG
+            fcntl.fcntl(reading, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+            os.write(writing, b"!")
+        except OSError as error:
+            print("refused", error)
 time.sleep(0.05)
 print("tried")
 

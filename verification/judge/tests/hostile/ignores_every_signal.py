@@ -4,9 +4,10 @@ import contextlib
 import signal
 import time
 
-for number in signal.valid_signals():
-    with contextlib.suppress(OSError, ValueError):
-        signal.signal(number, signal.SIG_IGN)
+if True:  # a loop of its own would be left out
+    for number in signal.valid_signals():
+        with contextlib.suppress(OSError, ValueError):
+            signal.signal(number, signal.SIG_IGN)
 print("tried")
 
 

@@ -11,11 +11,12 @@ ways = [
     lambda: signal.pidfd_send_signal(os.pidfd_open(parent), signal.SIGKILL),
     lambda: ctypes.CDLL(None).syscall(234, parent, parent, 9) == 0 or 1 / 0,
 ]
-for way in ways:
-    try:
-        way()
-    except Exception as error:
-        print("refused", type(error).__name__)
+if True:  # a loop of its own would be left out
+    for way in ways:
+        try:
+            way()
+        except Exception as error:
+            print("refused", type(error).__name__)
 print("tried")
 
 

@@ -3,9 +3,10 @@
 import ctypes
 
 libc = ctypes.CDLL(None, use_errno=True)
-for add_key in (248, 217):  # on x86-64, on AArch64
-    if libc.syscall(add_key, b"user", b"layerproof-test", b"hello", ctypes.c_size_t(5), ctypes.c_long(-3)) > 0:
-        print("got: a key")
+if True:  # a loop of its own would be left out
+    for add_key in (248, 217):  # on x86-64, on AArch64
+        if libc.syscall(add_key, b"user", b"layerproof-test", b"hello", ctypes.c_size_t(5), ctypes.c_long(-3)) > 0:
+            print("got: a key")
 print("tried")
 
 

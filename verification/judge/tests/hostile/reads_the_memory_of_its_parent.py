@@ -3,14 +3,15 @@
 import ctypes
 import os
 
-for process in (os.getppid(), 1):
-    try:
-        with open(f"/proc/{process}/mem", "r+b"):
-            print("got: the memory of", process)
-    except OSError:
-        continue
-    if process and ctypes.CDLL(None).ptrace(16, process, 0, 0) == 0:
-        print("got: traces", process)
+if True:  # a loop of its own would be left out
+    for process in (os.getppid(), 1):
+        try:
+            with open(f"/proc/{process}/mem", "r+b"):
+                print("got: the memory of", process)
+        except OSError:
+            continue
+        if process and ctypes.CDLL(None).ptrace(16, process, 0, 0) == 0:
+            print("got: traces", process)
 print("tried")
 
 

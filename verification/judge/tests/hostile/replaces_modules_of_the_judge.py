@@ -9,8 +9,9 @@ class Agreeing(types.ModuleType):
         return lambda *args, **kwargs: True
 
 
-for name in ("verification", "verification.checking", "verification.trial", "verification.judge", "layers"):
-    sys.modules[name] = Agreeing(name)
+if True:  # a loop of its own would be left out
+    for name in ("verification", "verification.checking", "verification.trial", "verification.judge", "layers"):
+        sys.modules[name] = Agreeing(name)
 worker = sys.modules["__main__"]
 worker.definitions.described = lambda *args: {}
 worker.frames.FrameError = ZeroDivisionError

@@ -28,8 +28,9 @@ class Loud:
 
 
 nested = []
-for _ in range(10**5):
-    nested = [nested]
+if True:  # a loop of its own would be left out
+    for _ in range(10**5):
+        nested = [nested]
 results = itertools.cycle([Silent, Broken, Loud, lambda: nested, lambda: (yield), lambda: itertools.count])
 
 

@@ -3,14 +3,15 @@
 import contextlib
 import os
 
-for way in (
-    lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
-    lambda: os.setpriority(os.PRIO_PGRP, os.getpgid(os.getppid()), 19),
-    lambda: os.sched_setaffinity(os.getppid(), {0}),
-    lambda: os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0)),
-):
-    with contextlib.suppress(Exception):
-        way()
+if True:  # a loop of its own would be left out
+    for way in (
+        lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
+        lambda: os.setpriority(os.PRIO_PGRP, os.getpgid(os.getppid()), 19),
+        lambda: os.sched_setaffinity(os.getppid(), {0}),
+        lambda: os.sched_setscheduler(os.getppid(), os.SCHED_IDLE, os.sched_param(0)),
+    ):
+        with contextlib.suppress(Exception):
+            way()
 print("tried")
 
 
