@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import settings
 
 from verification import accuracy
 from verification.accuracy import TESTS, Accuracy
@@ -32,6 +33,7 @@ from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.properties import properties
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
+THOROUGH = pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")
 QUICK = Options(examples=1, limits=Limits(timeout=60))
 
 
@@ -247,6 +249,7 @@ def test_a_full_disk_leaves_nothing_half_written_and_the_next_run_goes_on(tmp_pa
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
+@THOROUGH
 def test_whatever_ends_a_run_the_next_one_goes_on_to_the_same_bytes(tmp_path):
     unfinished(tmp_path / "in", 6)
     options = ["--examples", "1", "--jobs", "2", "--out", str(tmp_path / "out")]
@@ -270,6 +273,7 @@ def test_whatever_ends_a_run_the_next_one_goes_on_to_the_same_bytes(tmp_path):
     assert content(tmp_path / "out") == whole
 
 
+@THOROUGH
 def test_a_submission_that_ends_the_judge_is_named_and_the_others_are_marked(tmp_path, monkeypatch):
     unfinished(tmp_path / "in", 3)
     monkeypatch.setattr(module, "mark", _dies)

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import mnist
 from mnist.dataset import DATA
@@ -212,6 +213,7 @@ def test_the_form_that_asks_keras_is_marked_and_without_titles_is_wrong():
     assert all(one.label is not None for one in verdict.pictures)
 
 
+@pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")
 def test_every_way_of_showing_counts():
     verdict = judge_titles(WAYS.encode(), "hw4_mnist.py", 0, PATIENT)
     assert (verdict.problem, verdict.points) == ("", 4)
