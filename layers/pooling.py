@@ -2,12 +2,11 @@
 
 Windows of pool_size x pool_size entries start every `stride` entries; what is left over at the far
 edges belongs to no window. The maximum is taken in two steps, along the rows of each window and then
-over its rows. backprop looks for it at every entry of x, which is contiguous and so faster than to step by
-the stride.
+over its rows, for a window at every entry of x: x is then one contiguous row, which is faster to compare with
+itself moved than to step by the stride. Only the windows at the stride are taken from it.
 """
 
 from collections.abc import Iterator
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -42,8 +41,10 @@ class nn_max_pooling_layer:
         x = self._checked(x)
         y = np.empty(self._output_shape(x), x.dtype)
         for block in _blocks(x):
-            rows = reduce(np.maximum, self._places(x[block], axis=3))
-            y[block] = reduce(np.maximum, self._places(rows, axis=2))
+            largest = x[block].reshape(-1)
+            for _, first, second in self._halves(1, x.shape[3]):
+                largest = np.maximum(largest[first], largest[second])
+            y[block] = self._of_windows(largest, x[block].shape)
         return y
 
     def backprop(self, x: ArrayLike, dLdy: ArrayLike) -> Array:
@@ -57,30 +58,35 @@ class nn_max_pooling_layer:
         dLdy = dLdy.astype(working_dtype(x, dLdy), copy=False)
         dLdx = np.empty(x.shape, dLdy.dtype)
         for block in _blocks(x):
-            part, height = x[block], x.shape[3]
-            nan = bool(np.isnan(part.max()))
-            rows, columns = _first_largest(self._moved(part.reshape(-1), 1), nan)
-            _, row = _first_largest(self._moved(rows, height), nan)
-            offset = row * np.min_scalar_type(self.pool_size * height).type(height)  # of the largest in its window
-            for i, place in enumerate(self._moved(columns, height)):
-                offset += place * (row == i).view(np.uint8)
-            chosen = self._of_windows(offset, part.shape).astype(np.intp).reshape(-1, dLdy[0, 0].size)
-            chosen += self._of_windows(np.arange(part[0, 0].size), (1, 1, *part.shape[2:])).ravel()
-            chosen += np.arange(len(chosen))[:, np.newaxis] * part[0, 0].size
-            sums = np.bincount(chosen.ravel(), dLdy[block].ravel(), minlength=part.size)
-            dLdx[block] = sums.reshape(part.shape)
+            largest = x[block].reshape(-1)
+            nan = bool(np.isnan(largest.max()))
+            offset = np.zeros(largest.size, np.min_scalar_type(self.pool_size * x.shape[3]))  # of it in its window
+            for move, first, second in self._halves(1, x.shape[3]):
+                larger = largest[second] > largest[first]
+                if nan:
+                    larger |= np.isnan(largest[second]) & ~np.isnan(largest[first])
+                later = (offset[second] + offset.dtype.type(move)) * larger.view(np.uint8)
+                offset = np.maximum(offset[first], later, out=later)  # what is later is a larger number
+                largest = np.maximum(largest[first], largest[second])
+            chosen = self._of_windows(offset, x[block].shape).astype(np.intp).reshape(-1, dLdy[0, 0].size)
+            chosen += self._of_windows(np.arange(x[0, 0].size), (1, 1, *x.shape[2:])).ravel()
+            chosen += np.arange(len(chosen))[:, np.newaxis] * x[0, 0].size
+            dLdx[block] = 0
+            np.add.at(dLdx[block].reshape(-1), chosen.reshape(-1), dLdy[block].reshape(-1))
         return dLdx
 
-    def _places(self, x: Array, axis: int) -> list[Array]:
-        """Return for each place in a window the entries of x that stand there, of all windows."""
-        count = (x.shape[axis] - self.pool_size) // self.stride + 1
-        steps = [slice(i, i + (count - 1) * self.stride + 1, self.stride) for i in range(self.pool_size)]
-        return [x[(slice(None),) * axis + (step,)] for step in steps]
+    def _halves(self, *steps: int) -> Iterator[tuple[int, slice, slice]]:
+        """Yield steps that widen a window of one entry to pool_size entries along each axis: move, first, second.
 
-    def _moved(self, flat: Array, step: int) -> list[Array]:
-        """Return flat (size,) moved back by 0 ... pool_size - 1 steps, as far as all of them reach."""
-        size = len(flat) - (self.pool_size - 1) * step
-        return [flat[i * step : i * step + size] for i in range(self.pool_size)]
+        The entries `first` stand for windows, and `second`, moved on by `move`, for as many that overlap or
+        adjoin them: each step compares the two, so that the number of steps is the logarithm of pool_size.
+        """
+        for step in steps:
+            width = 1
+            while width < self.pool_size:
+                move = min(width, self.pool_size - width)
+                yield move * step, slice(None, -move * step), slice(move * step, None)
+                width += move
 
     def _of_windows(self, flat: Array, shape: tuple[int, ...]) -> Array:
         """Return what stands in flat, entries of x in one row, where windows start: a view like y."""
@@ -103,23 +109,6 @@ class nn_max_pooling_layer:
 
 
 nn_maxpool_layer = nn_max_pooling_layer  # the assignment's document names it so
-
-
-def _first_largest(places: list[Array], nan: bool) -> tuple[Array, Array]:
-    """Return the largest of these arrays entry by entry, and the number of the first that has it.
-
-    A NaN, if there may be one, counts as larger than any number.
-    """
-    largest, *others = places
-    number = np.zeros(0, np.min_scalar_type(len(places)))
-    for i, other in enumerate(others, 1):
-        larger = other > largest
-        if nan:
-            larger |= np.isnan(other) & ~np.isnan(largest)
-        mine = larger.view(np.uint8) * number.dtype.type(i)
-        number = np.maximum(number, mine, out=mine) if number.size else mine
-        largest = np.maximum(largest, other)
-    return largest, number if others else np.zeros(largest.shape, np.uint8)
 
 
 def _blocks(x: Array) -> Iterator[tuple[slice, slice]]:
