@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, NDArray
-from skimage.util import view_as_windows
 
 from layers.arguments import images, positive, real_array, shaped, working_dtype
 
@@ -69,17 +69,16 @@ class nn_convolutional_layer:
         filters = np.hstack([self.W.reshape(f, -1), self.b.reshape(f, 1)], dtype=dtype)
         area = filters.shape[1] - 1
         y = np.empty((n, f, w, h), dtype)
-        if n == 0:  # view_as_windows refuses an empty array
-            return y
         columns = products = np.empty(0)
-        moved = view_as_windows(x.reshape(n, c, -1), (1, 1, w * height))[:, :, ::height, 0, 0]  # back by each i
-        moved = view_as_windows(moved, (1, 1, 1, w * height - filter_height + 1))[..., 0, 0, 0, :]  # and by each j
+        x = np.ascontiguousarray(x)
+        moved = (*x.shape[:2], filter_width, filter_height, w * height - filter_height + 1)  # back by each i and j
+        moves = as_strided(x, moved, (*x.strides[:3], *x.strides[3:] * 2), writeable=False)
         for images_, rows, count, width in _blocks(n, w, area * height * dtype.itemsize):
             first, size = rows.start * height, width * height - filter_height + 1
             columns = _buffer(np.empty, columns, (count, area + 1, width * height), dtype)
             columns[:, area] = 1  # stands for the bias
             places = columns[:, :area].reshape(count, c, filter_width, filter_height, -1)
-            places[..., :size] = moved[images_, ..., first : first + size]
+            places[..., :size] = moves[images_, ..., first : first + size]
             products = _buffer(np.empty, products, (count, f, width * height), dtype)
             np.matmul(filters, columns[:, :, :size], out=products[:, :, :size])
             y[images_, :, rows] = products.reshape(count, f, width, height)[..., :h]
