@@ -71,8 +71,9 @@ class nn_convolutional_layer:
         y = np.empty((n, f, w, h), dtype)
         columns = products = np.empty(0)
         x = np.ascontiguousarray(x)
-        moved = (*x.shape[:2], filter_width, filter_height, w * height - filter_height + 1)  # back by each i and j
-        moves = as_strided(x, moved, (*x.strides[:3], *x.strides[3:] * 2), writeable=False)
+        moved = (n, c, filter_width, filter_height, w * height - filter_height + 1)  # back by each i and j
+        strides = [x.itemsize * step for step in (c * x.shape[2] * height, x.shape[2] * height, height, 1, 1)]
+        moves = as_strided(x, moved, strides, writeable=False)
         for images_, rows, count, width in _blocks(n, w, area * height * dtype.itemsize):
             first, size = rows.start * height, width * height - filter_height + 1
             columns = _buffer(np.empty, columns, (count, area + 1, width * height), dtype)
