@@ -2,7 +2,8 @@
 
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,26 @@ from verification.script import name as script_name
 
 if TYPE_CHECKING:
     from verification.trial import Trial
+
+
+class Distant(ABC):
+    """A layer in another process: beside forward and backprop it has calls that are asked together."""
+
+    @abstractmethod
+    def later(self, method: str, *arrays: Array, own: bool = False) -> Callable[[], Any]:
+        """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
+
+    @abstractmethod
+    def put_off(self, method: str, *arrays: Array) -> None:
+        """Call a method before the next call, with nothing to be known of its result."""
+
+    @abstractmethod
+    def attributes(self, names: Sequence[str]) -> list[Any]:
+        """Return attributes."""
+
+    @abstractmethod
+    def arrays_share_memory(self, one: Array, other: Array) -> bool:
+        """Return whether two arrays given to the layer or returned by it share memory where it lives."""
 
 
 class Layer:
@@ -50,21 +71,30 @@ class Layer:
                 )  # fmt: skip
         self._forwarded: Array | None = None
 
-    def parameter(self, name: str) -> Array:
-        """Return a parameter as the layer has it now."""
-        return _real(f"reading {name}", _guarded(f"reading {name}", lambda: getattr(self.raw, name)), as_is=True)
+    def parameters(self, *names: str) -> dict[str, Array]:
+        """Return parameters and constants, all unless some are named, as the layer has them now."""
+        raw, names = self.raw, names or (*self.trial.spec.parameters, *self.trial.spec.constants)
+        if not names:
+            return {}
+        doing = f"reading {', '.join(names)}"
+        read = raw.attributes if isinstance(raw, Distant) else lambda names: [getattr(raw, name) for name in names]
+        values = _guarded(doing, lambda: read(names))
+        return {name: _real(f"reading {name}", value) for name, value in zip(names, values, strict=True)}
 
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether two arrays share memory, where the layer lives: a layer may do so in another process."""
-        shared = getattr(self.raw, "arrays_share_memory", np.shares_memory)
+        shared = self.raw.arrays_share_memory if isinstance(self.raw, Distant) else np.shares_memory
         return bool(_guarded("returning arrays", lambda: shared(one, other)))
 
-    def forward(self, x: Array, *, as_is: bool = False) -> Array:
+    def forward(self, x: Array, *, as_is: bool = False, own: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
+        return self.forward_later(x, as_is=as_is, own=own)()
+
+    def forward_later(self, x: Array, *, as_is: bool = False, own: bool = False) -> Callable[[], Array]:
+        """Call forward(x), and return what gives its result: a layer in another process is asked when it must be."""
         self._write_forward(x)
-        y = _guarded("forward", lambda: self.raw.forward(x if as_is else x.copy()))
         self._forwarded = x
-        return _real("forward", y, as_is)
+        return self._later("forward", (x,), lambda y: _real("forward", y), as_is=as_is, own=own)
 
     def _write_forward(self, x: Array) -> None:
         if script := self.trial.script:
@@ -86,39 +116,88 @@ class Layer:
             where = f"{self.name}.{name}" + "[...]" * in_place
             script.lines.append(f"{where} = {script.array(name, array)}" + ".copy()" * (not in_place))
         if in_place:
-            self.parameter(name)[...] = array
+            self.parameters(name)[name][...] = array
         else:
             setattr(self.raw, name, array.copy())
 
-    def backprop(self, x: Array, dLdy: Array, *, as_is: bool = False, straight: bool = False) -> dict[str, Array]:
+    def backprop(
+        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False, straight: bool = False
+    ) -> dict[str, Array]:
         """Return the gradients of backprop(x, dLdy) by the argument that each belongs to.
 
         forward(x) comes first, as in training, unless `straight`: that a layer must not rely on it
         is for one property to say, not for all.
         """
+        return self.backprop_later(x, dLdy, as_is=as_is, own=own, straight=straight)()
+
+    def backprop_later(
+        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False, straight: bool = False
+    ) -> Callable[[], dict[str, Array]]:
+        """Call backprop(x, dLdy), and return what gives its gradients, like forward_later."""
         if not straight and self._forwarded is not x:
-            if hasattr(self.raw, "forward_before"):  # a layer in another process is asked once for both
-                self._write_forward(x)
-                self.raw.forward_before(x if as_is else x.copy())
-            else:
-                self.forward(x, as_is=as_is)
-        names = self.trial.spec.gradients
+            self.use(x, as_is=as_is)
+        self._write_backprop(x, dLdy)
+        n = len(x)
+        return self._later("backprop", (x, dLdy), lambda given: self._gradients(given, n), as_is=as_is, own=own)
+
+    def both(self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False) -> tuple[Array, dict[str, Array]]:
+        """Return forward(x) and the gradients of backprop(x, dLdy): one after the other, as in training."""
+        return self.both_later(x, dLdy, as_is=as_is, own=own)()
+
+    def both_later(
+        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False
+    ) -> Callable[[], tuple[Array, dict[str, Array]]]:
+        """Call forward(x) and backprop(x, dLdy), and return what gives both results, like forward_later."""
+        y, gradients = self.forward_later(x, as_is=as_is, own=own), self.backprop_later(x, dLdy, as_is=as_is, own=own)
+        return lambda: (y(), gradients())
+
+    def use(self, x: Array, dLdy: Array | None = None, *, as_is: bool = False) -> None:
+        """Call forward(x), and backprop(x, dLdy) if dLdy is given, where the results do not matter."""
+        if not isinstance(self.raw, Distant):
+            self.forward(x, as_is=as_is)
+            if dLdy is not None:
+                self.backprop(x.copy(), dLdy, straight=True)
+            return
+        self._write_forward(x)
+        self.raw.put_off("forward", x if as_is else x.copy())
+        if dLdy is not None:
+            self._write_backprop(x, dLdy)
+            self.raw.put_off("backprop", x.copy(), dLdy.copy())
+        self._forwarded = x
+
+    def _later(
+        self, method: str, given: Sequence[Array], made: Callable[[Any], Any], *, as_is: bool, own: bool
+    ) -> Callable[[], Any]:
+        """Call a method, with copies unless as_is; return what gives `made` of its result, copied unless own."""
+        raw, given = self.raw, given if as_is else [array.copy() for array in given]
+        if isinstance(raw, Distant):
+            answer = raw.later(method, *given, own=own)
+            return lambda: made(_guarded(method, answer))
+        result = made(_guarded(method, lambda: getattr(raw, method)(*given)))
+        if not own:
+            one = isinstance(result, np.ndarray)
+            result = result.copy() if one else {name: array.copy() for name, array in result.items()}
+        return lambda: result
+
+    def _write_backprop(self, x: Array, dLdy: Array) -> None:
         if script := self.trial.script:
             given = {"x": script.array("x", x), "dLdy": script.array("dLdy", dLdy)}
-            script.call(script.spelling.backprop, [f"dLd{name}" for name in names], **self._written, **given)
-        arguments = (x, dLdy) if as_is else (x.copy(), dLdy.copy())
-        returned = _guarded("backprop", lambda: self.raw.backprop(*arguments))
+            names = [f"dLd{name}" for name in self.trial.spec.gradients]
+            script.call(script.spelling.backprop, names, **self._written, **given)
+
+    def _gradients(self, returned: Any, n: int) -> dict[str, Array]:
+        """Return what backprop returned for a batch of n by the argument that each belongs to."""
+        names = self.trial.spec.gradients
         expected = ", ".join(f"dLd{name}" for name in names)
         expected = f"({expected})" if len(names) > 1 else expected
         gradients = returned if isinstance(returned, tuple | list) else (returned,)
         if len(gradients) != len(names):
             raise PropertyFailed(f"backprop returned {_kind(returned)}, but should return {expected}")
         result = {
-            name: _real(f"backprop, for dLd{name},", gradient, as_is)
-            for name, gradient in zip(names, gradients, strict=True)
+            name: _real(f"backprop, for dLd{name},", gradient) for name, gradient in zip(names, gradients, strict=True)
         }
         if self.trial.spec.parameter_gradients == "mean":
-            result |= {name: _times(result[name], len(x)) for name in names if name != "x"}
+            result |= {name: _times(result[name], n) for name in names if name != "x"}
         return result
 
 
@@ -143,13 +222,13 @@ def _where(error: BaseException) -> str:
     return f"{os.path.basename(frame.filename)}, line {frame.lineno}"
 
 
-def _real(name: str, value: Any, as_is: bool) -> Array:
+def _real(name: str, value: Any) -> Array:
     if not isinstance(value, np.ndarray | np.generic):
         raise PropertyFailed(f"{name} returned {_kind(value)}, but should return a NumPy array")
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise PropertyFailed(f"{name} returned an array of {array.dtype}, but should return real numbers")
-    return array if as_is else array.copy()
+    return array
 
 
 def _times(mean: Array, n: int) -> Array:

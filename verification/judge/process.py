@@ -160,9 +160,13 @@ class Child:
 
     def _exactly(self, count: int, deadline: float) -> bytes:
         """Return the next bytes of the answer, while writing what is left of the question."""
-        while len(self._received) < count:
+        while (missing := count - len(self._received)) > 0:
+            size = min(1 << 20, max(missing, 1 << 14))
             if self._pending:
                 self._write()
+            if not self._pending and (part := frames.at_once(self._answers, size)) is not None:
+                self._take(part)
+                continue
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
@@ -170,13 +174,15 @@ class Child:
                 if end == self._output:
                     self._drain()
                 elif end == self._answers:
-                    part = os.read(end, min(1 << 20, max(count - len(self._received), 1 << 16)))
-                    if not part:
-                        raise EOFError
-                    self._received += part
+                    self._take(os.read(end, size))
         data = bytes(self._received[:count])
         del self._received[:count]
         return data
+
+    def _take(self, part: bytes) -> None:
+        if not part:
+            raise EOFError
+        self._received += part
 
     def _write(self) -> None:
         """Write of the question what the pipe takes; have poll say when it takes more."""

@@ -1,7 +1,7 @@
 """Layers that live in a child process, as the suite sees them: objects with forward, backprop and parameters."""
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from itertools import count
@@ -13,12 +13,13 @@ from verification.case import Array
 from verification.failure import Stopped
 from verification.judge.process import Limits
 from verification.judge.session import Budget, Session, plain
+from verification.layer import Distant
 
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
 
 
-class RemoteLayer:
+class RemoteLayer(Distant):
     """A layer in the child: its calls and attributes go there."""
 
     def __init__(self, session: Session, number: int) -> None:
@@ -28,19 +29,32 @@ class RemoteLayer:
 
     def forward(self, x: Array) -> Any:
         """Return forward(x)."""
-        return self._session.now("forward", "call", self._number, "forward", x)
-
-    def forward_before(self, x: Array) -> None:
-        """Call forward(x) before the next call, with nothing to be known of its result."""
-        self._session.later("forward", self._number, x)
+        return self._now("forward", x)
 
     def backprop(self, x: Array, dLdy: Array) -> Any:
         """Return backprop(x, dLdy)."""
-        return self._session.now("backprop", "call", self._number, "backprop", x, dLdy)
+        return self._now("backprop", x, dLdy)
 
     def update_weights(self, dW: Array, db: Array) -> Any:
         """Add to the parameters, as the assignment's accuracy test does."""
-        return self._session.now("update_weights", "call", self._number, "update_weights", dW, db)
+        return self._now("update_weights", dW, db)
+
+    def _now(self, method: str, *arrays: Array) -> Any:
+        return self._session.now(method, "call", self._number, method, *arrays)
+
+    def later(self, method: str, *arrays: Array, own: bool = False) -> Callable[[], Any]:
+        """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
+        session: Session = self._session
+        return session.ask(method, "call" if own else "copy", self._number, method, *arrays)
+
+    def put_off(self, method: str, *arrays: Array) -> None:
+        """Call a method before the next call, with nothing to be known of its result."""
+        self._session.later("call", self._number, method, *arrays)
+
+    def attributes(self, names: Sequence[str]) -> list[Any]:
+        """Return attributes."""
+        values: list[Any] = self._session.attributes(self._number, names)
+        return values
 
     def arrays_share_memory(self, one: Array, other: Array) -> bool:
         """Return whether two arrays given to the layer or returned by it share memory where it lives."""
@@ -49,7 +63,7 @@ class RemoteLayer:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self._session.attribute(self._number, name)
+        return self.attributes([name])[0]
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._session.later("set", self._number, name, value)
@@ -115,9 +129,9 @@ class Submission:
         self.isolation, self.held = session.child.isolation, session.child.held
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
-        step = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
+        load = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
         try:
-            found, _ = session.now("loading the file", *step, timeout=timeout)
+            found, _ = session.now("loading the file", *load, timeout=timeout)
             if "error" in found:
                 return Loaded({}, (), (), plain(found["error"]))
             return Loaded(

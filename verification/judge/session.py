@@ -7,7 +7,7 @@ or into an array that it returned before, arrives here, and what is written here
 import builtins
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import Any
@@ -24,8 +24,11 @@ LOST = 6
 PATIENCE = 60
 """Calls of the full timeout that a layer may take in all."""
 
-PUT_OFF = {"new": "the constructor", "set": "setting a parameter", "forward": "forward"}
-"""Steps that are sent with a later call, which is not to blame for what they raise."""
+CALLS = ("call", "copy")
+"""Steps that call a method."""
+
+OTHER_STEPS = {"new": "the constructor", "set": "setting a parameter", "get": "reading a parameter"}
+"""Steps that do not, as a finding names them."""
 
 
 class Budget:
@@ -47,6 +50,22 @@ class Budget:
             )
 
 
+class Asked:
+    """A step whose result is asked for; a call gives it, or raises what kept it from coming."""
+
+    def __init__(self, session: "Session", at: int, doing: str) -> None:
+        self._session, self.at, self.doing = session, at, doing
+        self.results: list[Any] = []
+
+    def __call__(self) -> Any:
+        """Return the result: of a question that is sent now, unless it was sent for another."""
+        if not self.results:
+            self._session.send()
+        if not self.results:
+            raise Stopped(f"{self.doing}: not known, since a call beside it did not end well")
+        return self.results[0]
+
+
 class Session:
     """A child process, and the arrays and layers in it."""
 
@@ -61,6 +80,7 @@ class Session:
         self._overlaps: set[frozenset[int]] | None = None  # arrays that share memory, if asked since the last call
         self._freed_layers: list[int] = []
         self._steps: list[list[Any]] = []  # not sent yet
+        self._asked: list[Asked] = []  # steps among these
         self._held: list[Array] = []  # what these steps need
         self._given: list[int] = []
 
@@ -69,9 +89,23 @@ class Session:
         self._steps.append([self._sent(one) if isinstance(one, np.ndarray) else one for one in step])
         self._held += [one for one in step if isinstance(one, np.ndarray)]
 
+    def ask(self, doing: str, *step: Any) -> Asked:
+        """Have the child do a step before, or with, the next that is asked for; return what gives its result."""
+        self.later(*step)
+        self._asked.append(Asked(self, len(self._steps) - 1, doing))
+        return self._asked[-1]
+
     def now(self, doing: str, *step: Any, timeout: float | None = None) -> Any:
         """Have the child do a step, and return its result or raise what it raised."""
-        self.later(*step)
+        asked = self.ask(doing, *step)
+        self.send(timeout)
+        return asked()
+
+    def send(self, timeout: float | None = None) -> None:
+        """Have the child do all steps that wait, and keep their results; raise what the one that is asked for raised.
+
+        PropertyFailed, which names the step, for what another raised, or one of several that are asked for.
+        """
         self._sweep()
         for number, known in self._known.items():
             array = self._array(number)
@@ -79,17 +113,21 @@ class Session:
                 self._given.append(number)
         arrays = [array for number in self._given if (array := self._array(number)) is not None]
         question = {
-            "steps": self._steps, "freed": self._freed, "freed_layers": self._freed_layers,
+            "steps": self._steps, "asked": [one.at for one in self._asked],
+            "freed": self._freed, "freed_layers": self._freed_layers,
             "given": [[self._of[id(array)], list(array.strides), array.flags.writeable] for array in arrays],
         }  # fmt: skip
-        self._steps, self._freed, self._freed_layers, self._given = [], [], [], []
+        steps, asked, self._steps, self._asked = self._steps, self._asked, [], []
+        self._freed, self._freed_layers, self._given = [], [], []
+        calls = max(1, sum(step[0] in CALLS for step in steps))
+        doing = " or ".join(dict.fromkeys(one.doing for one in asked)) + f", {calls} calls together," * (calls > 1)
         self._overlaps = None
         for array in arrays:
             self._known[self._of[id(array)]] = array.tobytes()
         start = time.monotonic()
         try:
-            answer, returned = self.child.ask(question, arrays, doing, timeout)
-            result, error = self._result(answer, returned)
+            answer, returned = self.child.ask(question, arrays, doing, timeout or calls * self.child.limits.timeout)
+            error = self._results(answer, returned, steps, asked)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
             self.child.stop()
             raise Stopped(f"{doing} gave an answer that makes no sense: {type(strange).__name__}") from None
@@ -102,13 +140,13 @@ class Session:
             self._held = []
         if error:
             raise error
-        return result
 
-    def attribute(self, layer: int, name: str) -> Any:
-        """Return an attribute of a layer; an array may be written into, and the child's is changed too."""
-        value = self.now(name, "get", layer, name)
-        self._held.append(value)
-        return value
+    def attributes(self, layer: int, names: Sequence[str]) -> list[Any]:
+        """Return attributes of a layer; an array may be written into, and the child's is changed too."""
+        asked = [self.ask(f"reading {name}", "get", layer, name) for name in names]
+        values = [one() for one in asked]
+        self._held += values
+        return values
 
     def free_layer(self, number: int) -> None:
         """Let the child drop a layer, with the next question."""
@@ -153,31 +191,38 @@ class Session:
         self._of[id(array)] = number
         self._known[number] = array.tobytes()
 
-    def _result(self, answer: dict[str, Any], returned: list[Array]) -> tuple[Any, Exception | None]:
-        """Write what changed into the arrays here, and return the result and the error that was raised."""
+    def _results(
+        self, answer: dict[str, Any], returned: list[Array], steps: list[list[Any]], asked: list[Asked]
+    ) -> Exception | None:
+        """Write what changed into the arrays here, and keep the results or return the error that was raised."""
         for number in answer["changed"]:
-            array, values = self._array(number), returned.pop(0)
-            if array is not None and (array.shape, array.dtype) != (values.shape, values.dtype):
+            values = returned.pop(0)
+            if (array := self._array(number)) is None:
+                continue
+            if (array.shape, array.dtype) != (values.shape, values.dtype):
                 raise ValueError("an array of another kind")
-            if array is not None and array.flags.writeable:
+            if array.flags.writeable:
                 array[...] = values
-            if array is not None:
-                self._known[number] = values.tobytes()
+            self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
-            error = _error(raised)
-            where = f" ({error.where})" if error.where else ""
-            if what := PUT_OFF.get(raised["step"]):
-                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}{where}")
-            return None, error
-        result = answer["result"]
+            error: Exception = _error(raised)
+            step, *arguments = steps[raised["at"]]
+            if [raised["at"]] != [one.at for one in asked]:
+                what = arguments[1] if step in CALLS else OTHER_STEPS[step]
+                where = getattr(error, "where", "")
+                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}" + f" ({where})" * bool(where))
+            return error
+        for one, result in zip(asked, answer["results"], strict=True):
+            one.results.append(self._result(result, returned))
+        return None
+
+    def _result(self, result: Any, returned: list[Array]) -> Any:
         items = result.get("items") if isinstance(result, dict) else None
         if items is None:
-            made = self._item(result, returned)
-        else:
-            made = [self._item(item, returned) for item in items]
-            made += [None] * (min(int(result["length"]), 10**6) - len(made))
-            made = tuple(made) if result["kind"] == "tuple" else made
-        return made, None
+            return self._item(result, returned)
+        made = [self._item(item, returned) for item in items]
+        made += [None] * (min(int(result["length"]), 10**6) - len(made))
+        return tuple(made) if result["kind"] == "tuple" else made
 
     def _item(self, item: Any, returned: list[Array]) -> Any:
         if "kind" not in item:  # the answer to a step of our own

@@ -13,16 +13,15 @@ from verification.trial import Trial
 def results_share_no_memory(trial: Trial) -> None:
     """No result is a view of an argument, a parameter, another result or a buffer used again."""
     layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
-    results = {"forward(x)": layer.forward(x, as_is=True)}
-    results |= {f"dLd{name}": g for name, g in layer.backprop(x, dLdy, as_is=True).items()}
+    y, returned = layer.both(x, dLdy, as_is=True, own=True)
+    results = {"forward(x)": y} | {f"dLd{name}": gradient for name, gradient in returned.items()}
     before = {name: result.copy() for name, result in results.items()}
-    held = {"x": x, "dLdy": dLdy, **{name: layer.parameter(name) for name in trial.spec.parameters}}
+    held = {"x": x, "dLdy": dLdy, **layer.parameters()}
     for name, result in results.items():
         for other, array in {**held, **results}.items():
             if other != name and layer.share_memory(result, array):
                 raise PropertyFailed(f"{name} shares memory with {other}: changing one changes the other")
-    layer.forward(another(trial, x))
-    layer.backprop(another(trial, x), another(trial, dLdy))
+    layer.both(another(trial, x), another(trial, dLdy))  # asked, so that the results are as they are after it
     for name, result in results.items():
         trial.compare(name, result, before[name], " after the next call: the layer returned a buffer it uses again")
 
@@ -39,17 +38,19 @@ def integers_count_as_real_numbers(trial: Trial) -> None:
     layer, dLdy = trial.layer(halves), trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
     as_float = x.astype(float)
-    y, returned = layer.forward(as_float), layer.backprop(as_float, dLdy)
-    trial.compare("forward(x)", layer.forward(x), y, because)
-    for name, gradient in layer.backprop(x, dLdy).items():
+    of_floats, of_integers = layer.both_later(as_float, dLdy), layer.both_later(x, dLdy)
+    (y, returned), (y_of_integers, returned_of_integers) = of_floats(), of_integers()
+    trial.compare("forward(x)", y_of_integers, y, because)
+    for name, gradient in returned_of_integers.items():
         trial.compare(f"dLd{name}", gradient, returned[name], because)
 
 
 def an_empty_batch_gives_empty_results(trial: Trial) -> None:
     """No images in: y and dLdx of no images out, and zero for each parameter."""
     layer, x, dLdy = trial.layer(), trial.x[:0], trial.dLdy[:0]
-    trial.compare("forward(x)", layer.forward(x), dLdy.copy(), " for an empty batch")
-    for name, gradient in layer.backprop(x, dLdy).items():
+    y, returned = layer.both(x, dLdy)
+    trial.compare("forward(x)", y, dLdy.copy(), " for an empty batch")
+    for name, gradient in returned.items():
         zero = np.zeros(trial.arguments[name].shape)[: 0 if name == "x" else None]
         trial.compare(f"dLd{name}", gradient, zero, " for an empty batch")
 

@@ -1,12 +1,22 @@
 """Properties required of every layer."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from verification.case import Array
 from verification.failure import PropertyFailed, entries
-from verification.properties.shared import another, direction, gradients, hold_against_reference
+from verification.properties.shared import (
+    another,
+    both,
+    both_later,
+    direction,
+    gradients,
+    gradients_later,
+    hold_against_reference,
+)
 from verification.strategies import LAYOUTS
-from verification.trial import STEP, Trial, difference
+from verification.trial import STEP, Trial, slope, steps
 
 
 def forward_matches_reference(trial: Trial) -> None:
@@ -18,14 +28,17 @@ def backprop_matches_directional_differences(trial: Trial) -> None:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
     at = trial.smooth_arguments()
     name = trial.pick(list(trial.spec.gradients))
-    gradient = gradients(trial, trial.layer(at), at["x"], trial.dLdy)[name]
     v = direction(trial, name)
+    returned = gradients_later(trial, trial.layer(at), at["x"], trial.dLdy)
 
-    def y(step: float) -> Array:
+    def y(step: float) -> Callable[[], Array]:
         moved = {**at, name: at[name] + step * trial.unit * v}
-        return trial.expect_shape("forward(x)", trial.layer(moved).forward(moved["x"]), trial.y.shape)
+        return trial.layer(moved).forward_later(moved["x"])
 
-    change = difference(y, exact=not trial.spec.rtol) / trial.unit
+    exact = not trial.spec.rtol
+    asked = [y(step) for step in steps(exact)]
+    gradient = returned()[name]
+    change = slope([trial.expect_shape("forward(x)", one(), trial.y.shape) for one in asked], exact) / trial.unit
     if not trial.spec.rtol:
         change = trial.whole_numbers("the directional difference of forward", change)
         gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
@@ -47,10 +60,11 @@ def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
     That backprop(x, u + v) == backprop(x, u) + backprop(x, v) follows from the identities above.
     """
     layer, u = trial.layer(), trial.dLdy
-    once = gradients(trial, layer, trial.x, u)
-    for name, gradient in gradients(trial, layer, trial.x, -3.0 * u).items():
+    once, thrice = gradients_later(trial, layer, trial.x, u), gradients_later(trial, layer, trial.x, -3.0 * u)
+    gradient_of_u = once()
+    for name, gradient in thrice().items():
         because = " for dLdy = -3u: it is not -3 times that for u"
-        trial.compare(f"dLd{name}", gradient, -3.0 * once[name], because)
+        trial.compare(f"dLd{name}", gradient, -3.0 * gradient_of_u[name], because)
 
 
 def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
@@ -61,10 +75,10 @@ def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
 def arguments_are_left_alone(trial: Trial) -> None:
     """x, dLdy and the parameters are the same after forward and backprop as before."""
     layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
-    before = {name: layer.parameter(name).copy() for name in (*trial.spec.parameters, *trial.spec.constants)}
+    before = {name: array.copy() for name, array in layer.parameters().items()}
 
     def check(method: str) -> None:
-        after = {"x": x, "dLdy": dLdy, **{name: layer.parameter(name) for name in before}}
+        after = {"x": x, "dLdy": dLdy, **layer.parameters()}
         for name, array in {"x": trial.x, "dLdy": trial.dLdy, **before}.items():
             if not np.array_equal(after[name], array, equal_nan=True):
                 raise _changed(method, name, after[name], array)
@@ -85,15 +99,13 @@ def history_is_irrelevant(trial: Trial) -> None:
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
     event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
-    used.forward(x, as_is=True)
-    if "in between" not in event:
-        used.backprop(x.copy(), dLdy, straight=True)
+    used.use(x, None if "in between" in event else dLdy, as_is=True)
     if event == "other values before":
         then["x"] = another(trial, x)
     elif event == "other values in between":
-        used.forward(another(trial, x))
+        used.use(another(trial, x))
     elif event == "another batch in between":
-        used.forward(np.concatenate([x, x]) if trial.spec.batch_independent else another(trial, x))
+        used.use(np.concatenate([x, x]) if trial.spec.batch_independent else another(trial, x))
     elif event == "x changed in place":
         x[...] = then["x"] = another(trial, x)
     else:
@@ -102,15 +114,16 @@ def history_is_irrelevant(trial: Trial) -> None:
             used.change(name, then[name], in_place=event == "parameters changed in place")
     if "in between" not in event:
         other = {name: another(trial, trial.arguments[name]) for name in ("x", *names)}
-        trial.layer(other).forward(other["x"])
+        trial.layer(other).use(other["x"])
     if event != "x changed in place":
         x = then["x"]
     because = f", not what a new layer gives, once the layer was used ({event})"
-    new = trial.layer(then)
-    expected = new.forward(then["x"]), new.backprop(then["x"], dLdy)
-    for name, gradient in used.backprop(x, dLdy, straight=True, as_is=True).items():
-        trial.compare(f"dLd{name}", gradient, expected[1][name], because)
-    trial.compare("forward(x)", used.forward(x, as_is=True), expected[0], because)
+    new = trial.layer(then).both_later(then["x"], dLdy)
+    returned = used.backprop_later(x, dLdy, straight=True, as_is=True)
+    y, (expected_y, expected) = used.forward_later(x, as_is=True), new()
+    for name, gradient in returned().items():
+        trial.compare(f"dLd{name}", gradient, expected[name], because)
+    trial.compare("forward(x)", y(), expected_y, because)
 
 
 def batch_items_are_independent(trial: Trial) -> None:
@@ -119,13 +132,13 @@ def batch_items_are_independent(trial: Trial) -> None:
     if len(x) < 2:  # two different images, one of them the other turned around
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
     layer, i = trial.layer(), trial.pick(list(range(len(x))))
-    y, returned = layer.forward(x), gradients(trial, layer, x, u)
-    alone, alone_u = x[i : i + 1], u[i : i + 1]
+    together, alone = both_later(trial, layer, x, u), layer.both_later(x[i : i + 1], u[i : i + 1])
+    (y, returned), (y_alone, returned_alone) = together(), alone()
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)
-    trial.compare("forward(x)", y[i : i + 1], layer.forward(alone), because)
+    trial.compare("forward(x)", y[i : i + 1], y_alone, because)
     if "x" in returned:
-        trial.compare("dLdx", returned["x"][i : i + 1], layer.backprop(alone, alone_u)["x"], because)
+        trial.compare("dLdx", returned["x"][i : i + 1], returned_alone["x"], because)
 
 
 def memory_layout_is_irrelevant(trial: Trial) -> None:
@@ -135,12 +148,10 @@ def memory_layout_is_irrelevant(trial: Trial) -> None:
     because = f" when the arrays are stored {name}"
     names = ("x", *trial.spec.parameters)
     plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
-    layer, plain_dLdy = trial.layer(plain), np.array(dLdy)
-    expected = layer.forward(plain["x"]), layer.backprop(plain["x"], plain_dLdy)
+    expected = trial.layer(plain).both(plain["x"], np.array(dLdy))
     layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
     try:
-        y = layer.forward(x, as_is=True)
-        returned = layer.backprop(x, dLdy, as_is=True)
+        y, returned = layer.both(x, dLdy, as_is=True, own=True)
     except PropertyFailed as failure:
         raise PropertyFailed(f"{failure.sentence}{because}") from failure
     trial.compare("forward(x)", y, expected[0], because)
@@ -175,10 +186,10 @@ def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> N
 
 def extremes_come_out_right(trial: Trial) -> None:
     """forward(x) == reference and backprop(x, dLdy) == the formula, all finite, at the limits of x."""
-    layer = trial.layer()
-    trial.compare("forward(x)", layer.forward(trial.x), trial.y, " at an extreme x")
+    y, returned = both(trial, trial.layer(), trial.x, trial.dLdy)
+    trial.compare("forward(x)", y, trial.y, " at an extreme x")
     right = trial.gradient(trial.dLdy)
-    for name, gradient in gradients(trial, layer, trial.x, trial.dLdy).items():
+    for name, gradient in returned.items():
         trial.compare(f"dLd{name}", gradient, right[name], " at an extreme x")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.failure import PropertyFailed, entries
-from verification.properties.shared import exact_in, gradients, size
+from verification.properties.shared import exact_in, gradients_later, size
 from verification.trial import Trial
 
 
@@ -33,25 +33,27 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
         if name not in trial.spec.constants
     }
     exact = {name: array.astype(float) for name, array in given.items()}
+    dLdy = trial.real("dLdy of all bits", trial.y.shape).astype(dtype)
     layer, magnitude = trial.layer(given), trial.magnitude(**exact)
-    y = trial.expect_shape("forward(x)", layer.forward(given["x"]), trial.y.shape)
+    answer, at = layer.forward_later(given["x"]), exact
+    if trial.spec.piecewise_linear:  # gradients where no kink is near: at whole numbers, exact in either dtype
+        at = trial.smooth_arguments(far=dtype == np.float64)
+        moved = {name: array.astype(dtype) for name, array in at.items()}
+        gradients = gradients_later(trial, trial.layer(moved), moved["x"], dLdy)
+    else:
+        gradients = gradients_later(trial, layer, given["x"], dLdy)
+    y, returned = trial.expect_shape("forward(x)", answer(), trial.y.shape), gradients()
     k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
     _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
 
-    if trial.spec.piecewise_linear:  # where no kink is near; these are whole numbers, exact in either dtype
-        exact = trial.smooth_arguments(far=dtype == np.float64)
-        given = {name: array.astype(dtype) for name, array in exact.items()}
-        layer = trial.layer(given)
-    dLdy = trial.real("dLdy of all bits", trial.y.shape).astype(dtype)
     upstream = dLdy.astype(float)
-    returned = gradients(trial, layer, given["x"], dLdy)
     for name in exact_in(trial.spec):
         v = trial.whole(f"v for {name}", given[name].shape)
         _within(
             trial, f"dLd{name}", dtype, returned[name],
-            np.sum(upstream * trial.response(name, v, exact)), size(given) + dLdy.size,
-            np.sum(abs(upstream) * trial.magnitude(**{**exact, name: v})), along=v,
-            entrywise=partial(trial.right_gradient, name, exact, upstream),
+            np.sum(upstream * trial.response(name, v, at)), size(given) + dLdy.size,
+            np.sum(abs(upstream) * trial.magnitude(**{**at, name: v})), along=v,
+            entrywise=partial(trial.right_gradient, name, at, upstream),
         )  # fmt: skip
 
 

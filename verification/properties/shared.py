@@ -1,6 +1,6 @@
 """What several properties need."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from verification.case import Array, whole
 from verification.layer import Layer
@@ -10,7 +10,27 @@ from verification.trial import Trial
 
 def gradients(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> dict[str, Array]:
     """Return backprop(x, dLdy); raise unless each gradient has the shape of its argument."""
-    returned = layer.backprop(x, dLdy)
+    return gradients_later(trial, layer, x, dLdy)()
+
+
+def gradients_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callable[[], dict[str, Array]]:
+    """Return what gives the same: a layer in another process is asked when it must be."""
+    returned = layer.backprop_later(x, dLdy)
+    return lambda: _of_right_shape(trial, x, returned())
+
+
+def both(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> tuple[Array, dict[str, Array]]:
+    """Return forward(x) and backprop(x, dLdy); raise unless each gradient has the shape of its argument."""
+    return both_later(trial, layer, x, dLdy)()
+
+
+def both_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callable[[], tuple[Array, dict[str, Array]]]:
+    """Return what gives the same: a layer in another process is asked when it must be."""
+    y, returned = layer.forward_later(x), gradients_later(trial, layer, x, dLdy)
+    return lambda: (y(), returned())
+
+
+def _of_right_shape(trial: Trial, x: Array, returned: dict[str, Array]) -> dict[str, Array]:
     for name, gradient in returned.items():
         trial.expect_shape(f"dLd{name}", gradient, x.shape if name == "x" else trial.arguments[name].shape)
     return returned

@@ -1,13 +1,17 @@
 """Messages between parent and child: a JSON header and arrays in NumPy's .npy format, each a frame after its length.
 
+The length of all of them comes first.
+
 Whoever reads trusts nothing: a length is checked before memory is allocated for it, an array's dtype and shape
 before it is made, and nothing is ever unpickled.
 """
 
 import json
+import os
+import re
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from io import BytesIO
 from math import prod
 from typing import Any
 
@@ -17,8 +21,20 @@ from numpy.typing import NDArray
 HEADER = 1 << 20
 """Bytes that the JSON of a message may have."""
 
-ARRAYS = 64
+ARRAYS = 256
 """Arrays that a message may have."""
+
+PATIENCE = 1e-3
+"""Seconds to look for an answer again and again: to sleep, and be woken, would take as long as most answers."""
+
+MAGIC = b"\x93NUMPY\x01\x00"
+
+HEADER_OF_NUMBERS = re.compile(
+    re.escape(MAGIC)
+    + rb"..\{'descr': '(?P<dtype>[<>|=](?:[iu][1248]|f2|f4|f8|f16|b1|c8|c16|c32))', 'fortran_order': False,"
+    rb" 'shape': \((?P<shape>|\d{1,19},|\d{1,19}(?:, \d{1,19}){1,63})\), \} *\n",
+    re.DOTALL,
+)
 
 
 class FrameError(ValueError):
@@ -29,7 +45,8 @@ def pack(header: dict[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> bytes:
     """Return the bytes of a message; the arrays' values travel in C order."""
     frames = [json.dumps({**header, "arrays": len(arrays)}).encode()]
     frames += [_npy(array.dtype.str, array.shape) + array.tobytes() for array in arrays]
-    return b"".join(len(frame).to_bytes(8, "big") + frame for frame in frames)
+    message = b"".join(len(frame).to_bytes(8, "big") + frame for frame in frames)
+    return len(message).to_bytes(8, "big") + message
 
 
 def read(exactly: Callable[[int], bytes], limit: int) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -37,8 +54,10 @@ def read(exactly: Callable[[int], bytes], limit: int) -> tuple[dict[str, Any], l
 
     FrameError if it is not one; whatever `exactly` raises is raised.
     """
+    message = memoryview(exactly(_length(exactly(8), HEADER + limit)))
+    size = 8 + _length(message[:8], min(HEADER, len(message)))
     try:
-        header = json.loads(exactly(_length(exactly, HEADER)))
+        header = json.loads(str(message[8:size], "utf-8"))
     except (ValueError, RecursionError) as error:
         raise FrameError(str(error)) from None
     count = header.get("arrays") if isinstance(header, dict) else None
@@ -46,14 +65,25 @@ def read(exactly: Callable[[int], bytes], limit: int) -> tuple[dict[str, Any], l
         raise FrameError("no header, or one that promises too many arrays")
     arrays = []
     for _ in range(count):
-        length = _length(exactly, limit)
-        arrays.append(_array(exactly(length)))
-        limit -= length
+        start = size + 8
+        size = start + _length(message[size:start], len(message) - start)
+        arrays.append(_array(message[start:size]))
     return header, arrays
 
 
-def _length(exactly: Callable[[int], bytes], limit: int) -> int:
-    length = int.from_bytes(exactly(8), "big")
+def at_once(end: int, size: int) -> bytes | None:
+    """Return what can be read from a pipe, that does not block, within PATIENCE; else None."""
+    until = time.perf_counter() + PATIENCE
+    while time.perf_counter() < until:
+        try:
+            return os.read(end, size)
+        except BlockingIOError:
+            os.sched_yield()
+    return None
+
+
+def _length(data: bytes | memoryview, limit: int) -> int:
+    length = int.from_bytes(data, "big")
     if length > limit:
         raise FrameError(f"a frame of {length} bytes, more than the {limit} that it may have")
     return length
@@ -62,29 +92,25 @@ def _length(exactly: Callable[[int], bytes], limit: int) -> int:
 @lru_cache(maxsize=1024)
 def _npy(dtype: str, shape: tuple[int, ...]) -> bytes:
     """Return magic string and header of the .npy format, version 1.0."""
-    file = BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return file.getvalue()
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    header += " " * (-(len(MAGIC) + 2 + len(header) + 1) % 64) + "\n"
+    return MAGIC + len(header).to_bytes(2, "little") + header.encode()
 
 
-def _array(data: bytes) -> NDArray[Any]:
+def _array(data: memoryview) -> NDArray[Any]:
     """Return the array of these bytes in .npy format, version 1.0: numbers in C order, and not a byte more."""
     size = 10 + int.from_bytes(data[8:10], "little")
-    dtype, shape = _parsed(bytes(data[:size]))
-    if len(data) - size != dtype.itemsize * prod(shape):
+    dtype, shape, nbytes = _parsed(bytes(data[:size]))
+    if len(data) - size != nbytes:
         raise FrameError(f"an array of shape {shape} and {dtype} with {len(data) - size} bytes")
     return np.frombuffer(data, dtype, offset=size).reshape(shape)
 
 
 @lru_cache(maxsize=1024)
-def _parsed(start: bytes) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    file = BytesIO(start)
-    try:
-        if np.lib.format.read_magic(file) != (1, 0):
-            raise ValueError("a version of the format that is not 1.0")
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file, max_header_size=1000)
-        if fortran or file.tell() != len(start) or dtype.kind not in "fiubc" or min(shape, default=0) < 0:
-            raise ValueError("not an array of numbers in C order")
-    except Exception as error:  # a header is a Python literal, and may be a strange one
-        raise FrameError(f"no .npy array: {error}") from None
-    return dtype, shape
+def _parsed(start: bytes) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Return dtype, shape and bytes of an array from the start of its .npy file, if it is written as by _npy."""
+    found = HEADER_OF_NUMBERS.fullmatch(start)
+    if not found:
+        raise FrameError(f"no .npy array of numbers in C order, version 1.0: it starts with {start[:200]!r}")
+    dtype, shape = np.dtype(found["dtype"].decode()), tuple(int(side) for side in found["shape"].split(b",") if side)
+    return dtype, shape, dtype.itemsize * prod(shape)

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import random
 import re
+import select
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ else:
 TEXT = 2000
 """Characters of a text, of an error or of what is no array, that an answer holds."""
 
+ITEMS = 16
+"""Items of a result that an answer holds."""
+
 
 @dataclass
 class Plain:
@@ -53,17 +57,16 @@ class Worker:
         self.own = 0
 
     def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Run the steps of a request and return the answer to the last of them."""
+        """Run the steps of a request and return the answers to those that it asks for."""
         for (number, strides, writeable), values in zip(request.get("given", ()), given, strict=True):
             self.take(number, values, strides, writeable)
-        result: Any = None
         answer: dict[str, Any] = {"nonce": request["nonce"]}
-        step = ""
+        results: list[Any] = []
         try:
             for step, *arguments in request["steps"]:
-                result = getattr(self, f"do_{step}")(*arguments)
+                results.append(getattr(self, f"do_{step}")(*arguments))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
-            answer["raised"] = {**_raised(error), "step": step}
+            answer["raised"] = {**_raised(error), "at": len(results)}
         for number in request.get("freed", ()):
             self.arrays.pop(number, None)
             self.known.pop(number, None)
@@ -73,7 +76,7 @@ class Worker:
         sent = [self.arrays[number] for number in changed]
         answer["changed"] = changed
         if "raised" not in answer:
-            answer["result"] = self.result(result, sent)
+            answer["results"] = [self.result(results[at], sent) for at in request["asked"]]
         for number in changed:
             self.known[number] = self.arrays[number].tobytes()
         return answer, sent
@@ -81,14 +84,18 @@ class Worker:
     def take(self, number: int, values: Any, strides: list[int], writeable: bool) -> None:
         """Make an array with this memory layout; or write its values into the one of this number."""
         array = self.arrays.get(number)
-        if array is None:
+        if array is not None:
+            array[...] = values
+        elif list(values.strides) == strides:
+            array = values.copy()
+        else:
             reach = [(side - 1) * stride for side, stride in zip(values.shape, strides, strict=True)]
             if values.size == 0:
                 reach = []
             start = -sum(step for step in reach if step < 0)
             memory = np.zeros(sum(map(abs, reach)) + values.itemsize, np.uint8)
             array = np.ndarray(values.shape, values.dtype, memory, start, strides)
-        array[...] = values
+            array[...] = values
         array.setflags(write=writeable)
         self.arrays[number] = array
         self.known[number] = array.tobytes()
@@ -100,7 +107,7 @@ class Worker:
                 self.item(array, sent)
             return value.content
         if isinstance(value, tuple | list):
-            items = [self.item(item, sent) for item in value[:16]]
+            items = [self.item(item, sent) for item in value[:ITEMS]]
             return {"kind": type(value).__name__, "items": items, "length": len(value)}
         return self.item(value, sent)
 
@@ -153,13 +160,17 @@ class Worker:
         """Return a parameter."""
         return getattr(self.layers[number], name)
 
-    def do_forward(self, number: int, array: int) -> None:
-        """Call forward, with nothing to be known of its result."""
-        self.layers[number].forward(self.arrays[array])
-
     def do_call(self, number: int, method: str, *arrays: int) -> Any:
         """Call a method."""
         return getattr(self.layers[number], method)(*(self.arrays[array] for array in arrays))
+
+    def do_copy(self, number: int, method: str, *arrays: int) -> Any:
+        """Call a method, and return its result as it is now, before the next step."""
+        result = self.do_call(number, method, *arrays)
+        if not isinstance(result, tuple | list):
+            return _copied(result)
+        kind = list if isinstance(result, list) else tuple
+        return kind([*map(_copied, result[:ITEMS]), *result[ITEMS:]])
 
     def do_overlaps(self) -> Plain:
         """Return the pairs of arrays that share memory."""
@@ -178,6 +189,10 @@ class Worker:
         """Run the script of question 5; return the images that it shows, and their titles."""
         images, content, raised = titles.shown(self.arrays[source].tobytes(), filename, seed, data)
         return Plain({**content, "raised": None if raised is None else _raised(raised)}, images)
+
+
+def _copied(value: Any) -> Any:
+    return np.array(value, subok=False) if issubclass(type(value), np.ndarray) else value
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
@@ -211,12 +226,20 @@ def main() -> None:
 
     received = bytearray()
 
+    os.set_blocking(requests, False)
+    come = select.poll()
+    come.register(requests, select.POLLIN)
+
     def exactly(count: int) -> bytes:
-        while len(received) < count:
-            part = os.read(requests, min(1 << 20, max(count - len(received), 1 << 16)))
-            if not part:
+        while (missing := count - len(received)) > 0:
+            size = min(1 << 20, max(missing, 1 << 14))
+            part = frames.at_once(requests, size)
+            if part is None:
+                come.poll()
+            elif not part:
                 os._exit(0)
-            received.extend(part)
+            else:
+                received.extend(part)
         data = bytes(received[:count])
         del received[:count]
         return data

@@ -16,11 +16,14 @@ def found(name, depth=1):
 
 def send(answer, *frames):
     """Answer the question being asked in the worker's place, and end."""
-    header = {"nonce": found("request")["nonce"], "arrays": len(frames), "changed": [], "shared": [], **answer}
-    for frame in (json.dumps(header).encode(), *frames):
-        message = len(frame).to_bytes(8, "big") + frame
-        while message:
-            message = message[os.write(found("answers"), message) :]
+    request = found("request")
+    header = {"nonce": request["nonce"], "arrays": len(frames), "changed": [], **answer}
+    header["results"] = [header.pop("result")] * len(request["asked"])
+    parts = [len(part).to_bytes(8, "big") + part for part in (json.dumps(header).encode(), *frames)]
+    message = b"".join(parts)
+    message = len(message).to_bytes(8, "big") + message
+    while message:
+        message = message[os.write(found("answers"), message) :]
 
 
 class nn_max_pooling_layer:
@@ -35,7 +38,7 @@ class nn_max_pooling_layer:
             "(" * 400,
             "__import__('os')",
         ):
-            text = "{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + "}"
+            text = "{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + ", }\n"
             frame = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
             send({"result": {"kind": "array", "number": -1}}, frame)
         os._exit(0)
