@@ -29,6 +29,10 @@ class Distant(ABC):
         """Call a method before the next call, with nothing to be known of its result."""
 
     @abstractmethod
+    def copies(self, names: Sequence[str]) -> Callable[[], list[Any]]:
+        """Return what gives attributes as they are before the next call."""
+
+    @abstractmethod
     def attributes(self, names: Sequence[str]) -> list[Any]:
         """Return attributes."""
 
@@ -72,14 +76,28 @@ class Layer:
         self._forwarded: Array | None = None
 
     def parameters(self, *names: str) -> dict[str, Array]:
-        """Return parameters and constants, all unless some are named, as the layer has them now."""
-        raw, names = self.raw, names or (*self.trial.spec.parameters, *self.trial.spec.constants)
-        if not names:
-            return {}
-        doing = f"reading {', '.join(names)}"
-        read = raw.attributes if isinstance(raw, Distant) else lambda names: [getattr(raw, name) for name in names]
-        values = _guarded(doing, lambda: read(names))
+        """Return the layer's own parameters and constants, all unless some are named."""
+        raw, names = self.raw, names or self._names
+        if not isinstance(raw, Distant):
+            return {name: self._parameter(name) for name in names}
+        values = _guarded(f"reading {', '.join(names)}", lambda: raw.attributes(names)) if names else []
         return {name: _real(f"reading {name}", value) for name, value in zip(names, values, strict=True)}
+
+    def parameters_later(self) -> Callable[[], dict[str, Array]]:
+        """Return what gives copies of all parameters and constants as they are now, like forward_later."""
+        raw, names = self.raw, self._names
+        if not isinstance(raw, Distant):
+            copies = {name: self._parameter(name).copy() for name in names}
+            return lambda: copies
+        asked = raw.copies(names)
+        return lambda: {name: _real(f"reading {name}", value) for name, value in zip(names, asked(), strict=True)}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return *self.trial.spec.parameters, *self.trial.spec.constants
+
+    def _parameter(self, name: str) -> Array:
+        return _real(f"reading {name}", _guarded(f"reading {name}", lambda: getattr(self.raw, name)))
 
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether two arrays share memory, where the layer lives: a layer may do so in another process."""

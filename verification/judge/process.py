@@ -160,13 +160,16 @@ class Child:
 
     def _exactly(self, count: int, deadline: float) -> bytes:
         """Return the next bytes of the answer, while writing what is left of the question."""
+        looked = False
         while (missing := count - len(self._received)) > 0:
             size = min(1 << 20, max(missing, 1 << 14))
             if self._pending:
                 self._write()
-            if not self._pending and (part := frames.at_once(self._answers, size)) is not None:
-                self._take(part)
-                continue
+            if not (self._pending or looked):
+                looked = True
+                if (part := frames.at_once(self._answers, size)) is not None:
+                    self._take(part)
+                    continue
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError

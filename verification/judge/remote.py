@@ -51,6 +51,11 @@ class RemoteLayer(Distant):
         """Call a method before the next call, with nothing to be known of its result."""
         self._session.later("call", self._number, method, *arrays)
 
+    def copies(self, names: Sequence[str]) -> Callable[[], list[Any]]:
+        """Return what gives attributes as they are before the next call."""
+        asked = [self._session.ask(f"reading {name}", "copy_of", self._number, name) for name in names]
+        return lambda: [one() for one in asked]
+
     def attributes(self, names: Sequence[str]) -> list[Any]:
         """Return attributes."""
         values: list[Any] = self._session.attributes(self._number, names)

@@ -27,7 +27,12 @@ PATIENCE = 60
 CALLS = ("call", "copy")
 """Steps that call a method."""
 
-OTHER_STEPS = {"new": "the constructor", "set": "setting a parameter", "get": "reading a parameter"}
+OTHER_STEPS = {
+    "new": "the constructor",
+    "set": "setting a parameter",
+    "get": "reading a parameter",
+    "copy_of": "reading a parameter",
+}
 """Steps that do not, as a finding names them."""
 
 
@@ -143,8 +148,7 @@ class Session:
 
     def attributes(self, layer: int, names: Sequence[str]) -> list[Any]:
         """Return attributes of a layer; an array may be written into, and the child's is changed too."""
-        asked = [self.ask(f"reading {name}", "get", layer, name) for name in names]
-        values = [one() for one in asked]
+        values = [one() for one in [self.ask(f"reading {name}", "get", layer, name) for name in names]]
         self._held += values
         return values
 

@@ -160,6 +160,10 @@ class Worker:
         """Return a parameter."""
         return getattr(self.layers[number], name)
 
+    def do_copy_of(self, number: int, name: str) -> Any:
+        """Return a parameter as it is now, before the next step."""
+        return _copied(self.do_get(number, name))
+
     def do_call(self, number: int, method: str, *arrays: int) -> Any:
         """Call a method."""
         return getattr(self.layers[number], method)(*(self.arrays[array] for array in arrays))
