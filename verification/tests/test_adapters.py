@@ -142,6 +142,7 @@ def test_what_backprop_keeps_is_found():
     assert report.failures[0].finding.diagnoses[0].family == "keeps-state"
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize("make", [Linear, Accumulating])
 def test_methods_and_attributes_of_other_names(make):
     adapted = methods(
@@ -186,6 +187,7 @@ class WithoutInputGradient(Einsum):
         return super().backprop(x, dLdy)[1:]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 @pytest.mark.parametrize(
     ("layer", "declared", "right"),
     [

@@ -61,6 +61,7 @@ def test_hardening_is_reported_and_counts_with_strict(layers):
     assert run("check", "--examples", "5", "--strict").exit_code == 1
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_json(tmp_path, layers):
     layers(pool="negated")
     file = tmp_path / "report.json"

@@ -1,4 +1,4 @@
-"""What several test files need."""
+"""What test files of several folders need."""
 
 import pytest
 
