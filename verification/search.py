@@ -57,6 +57,8 @@ class Outcome:
         try:
             self.case = simplest(spec, item, case)
             self.failure, self.script = explain(spec, item, self.case)
+            # What raised it holds all arrays on the way, which a layer in another process would be asked about.
+            self.failure.__traceback__ = self.failure.__context__ = self.failure.__cause__ = None
         except Stopped as stopped:
             self.stop(spec, item, case, stopped)
 

@@ -5,6 +5,7 @@ or into an array that it returned before, arrives here, and what is written here
 """
 
 import builtins
+import gc
 import time
 import weakref
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,9 @@ LOST = 6
 
 PATIENCE = 60
 """Calls of the full timeout that a layer may take in all."""
+
+MANY, LOOKS = 64, 30000
+"""Arrays that are known, and times that one was looked at, from which on a search for garbage takes less time."""
 
 CALLS = ("call", "copy")
 """Steps that call a method."""
@@ -77,6 +81,7 @@ class Session:
     def __init__(self, limits: Limits, budget: Budget) -> None:
         self.child, self.budget = Child(limits), budget
         self._numbers = count(2, 2)
+        self._looks = 0
         self._arrays: dict[int, weakref.ref[Array]] = {}  # by number
         self._known: dict[int, bytes] = {}  # the values as the child has them
         self._of: dict[int, int] = {}  # number by id
@@ -172,7 +177,11 @@ class Session:
         return number if number is not None and self._array(number) is array else None
 
     def _sweep(self) -> None:
-        """Forget the arrays that are no more."""
+        """Forget the arrays that are no more, also those that only the tracebacks of old failures hold."""
+        self._looks += len(self._arrays)
+        if len(self._arrays) > MANY and self._looks > LOOKS:
+            gc.collect()
+            self._looks = 0
         while self._gone:
             number, identity = self._gone.pop()
             del self._arrays[number], self._known[number]
