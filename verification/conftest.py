@@ -7,6 +7,6 @@ from verification.diagnosis import NOTHING
 
 
 @pytest.fixture
-def undiagnosed(monkeypatch):
+def undiagnosed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the search for what explains a failure, which takes most of the time of a check that fails."""
-    monkeypatch.setattr(checking, "diagnose", lambda spec, items, failures: [NOTHING] * len(items))
+    monkeypatch.setattr(checking, "diagnose", lambda _spec, items, _failures: [NOTHING] * len(items))
