@@ -24,6 +24,9 @@ TESTS = {
 }
 """What the four blocks and their accuracies are called."""
 
+POINTS = {"above_90": 4, "from_50_to_90": 2, "below_50": 1}
+"""The points of section 7 for each."""
+
 
 @dataclass(frozen=True)
 class Accuracy:
@@ -46,9 +49,14 @@ class Accuracy:
         return self.percent if np.isfinite(self.percent) else str(self.percent)
 
     @property
+    def band(self) -> str:
+        """What points are given for: above_90, from_50_to_90, or below_50 (also if it is no number)."""
+        return "above_90" if self.percent > 90 else "from_50_to_90" if self.percent >= 50 else "below_50"
+
+    @property
     def points(self) -> int:
-        """4 above 90 %, 2 from 50 to 90 %, 1 below 50 % (or if it is no number)."""
-        return 4 if self.percent > 90 else 2 if self.percent >= 50 else 1
+        """4 above 90 %, 2 from 50 to 90 %, 1 below 50 %."""
+        return POINTS[self.band]
 
 
 def accuracy(convolution: Callable[..., Any], max_pooling: Callable[..., Any], seed: int = 0) -> tuple[Accuracy, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
 from verification.case import Case
+from verification.checking import Report, check, check_at
 from verification.spec import LayerSpec
 from verification.specs import convolution, max_pooling
 from verification.specs.convolution import case as convolution_case
@@ -34,6 +35,17 @@ class Kind:
     def name(self) -> str:
         """What reports call it."""
         return self.spec.__name__
+
+    def check(
+        self, make: Callable[..., Any], examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None,
+        progress: Callable[[str], None],
+    ) -> Report:  # fmt: skip
+        """Check a class by all properties; or, of a shape of x (n, c, w, h), one case exactly."""
+        spec = self.spec(make)
+        if shape:
+            progress(f"one case of shape {shape}")
+            return check_at(spec, self.case(shape, seed))
+        return check(spec, examples=examples, seed=seed, strict=strict, progress=progress)
 
     def named(self, name: str) -> "Kind":
         """Return the layer with a class of another name."""

@@ -93,7 +93,11 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether every property that counts holds."""
-        return not any(self.strict or report.kind == "required" for report in self.failures)
+        return not any(self.counts(report) for report in self.failures)
+
+    def counts(self, report: PropertyReport) -> bool:
+        """Return whether a failure of this property counts towards the verdict."""
+        return self.strict or report.kind == "required"
 
     @property
     def verdict(self) -> str:

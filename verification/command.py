@@ -142,21 +142,14 @@ def _check_files(
 def _check_layers(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None) -> tuple[bool, dict[str, Any]]:
     """Check this package's own layers and print what is found; return whether they are right, and the JSON."""
     from verification.assignment import KINDS
-    from verification.checking import check as run
-    from verification.checking import check_at
     from verification.printing import print_reports
 
     start = time.perf_counter()
     reports = []
     module = _module(LAYERS)
     for kind in KINDS:
-        spec = kind.spec(_find(module, kind.classes))
-        with _status(spec.name) as show:
-            if shape:
-                show(f"one case of shape {shape}")
-                reports.append(check_at(spec, kind.case(shape, seed)))
-            else:
-                reports.append(run(spec, examples=examples, seed=seed, strict=strict, progress=show))
+        with _status(kind.name) as show:
+            reports.append(kind.check(_find(module, kind.classes), examples, seed, strict, shape, show))
     print_reports(reports, time.perf_counter() - start)
     return all(report.passed for report in reports), {"layers": [report.to_dict() for report in reports]}
 

@@ -91,7 +91,7 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
     for report in reports:
         said: dict[str, str] = {}
         for item in report.failures:
-            counts = report.strict or item.kind == "required"
+            counts = report.counts(item)
             aside = "" if counts else " (hardening: counts with --strict only)"
             console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {item.sentence}[/]{aside}")
             written = failure_text(item).rstrip() if counts else item.message

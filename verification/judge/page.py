@@ -68,20 +68,15 @@ def headline(layer: LayerVerdict) -> str:
     """Say in a sentence what is wrong with a layer, or that nothing is."""
     if layer.report is None:
         return layer.problem
-    counting = [item for item in layer.report.failures if counts(layer.report, item)]
+    counting = [item for item in layer.report.failures if layer.report.counts(item)]
     known = [diagnosis.sentence for item in counting for diagnosis in item.finding.diagnoses]
     return [*known, *(item.message.partition("\n")[0] for item in counting), "Every required property holds."][0]
-
-
-def counts(report: Report, item: PropertyReport) -> bool:
-    """Return whether a failure of this property counts towards the verdict."""
-    return report.strict or item.kind == "required"
 
 
 def failures(report: Report) -> list[Failure]:
     """Return what is to be said of the failures, those that count first; an explanation once."""
     groups: dict[str, list[PropertyReport]] = {}
-    for item in sorted(report.failures, key=lambda item: not counts(report, item)):
+    for item in sorted(report.failures, key=lambda item: not report.counts(item)):
         groups.setdefault(item.message, []).append(item)
     result: list[Failure] = []
     known: set[str] = set()
@@ -90,7 +85,7 @@ def failures(report: Report) -> list[Failure]:
         where = str(item.finding.where or "")
         result.append(
             Failure(
-                item, tuple(others), counts(report, item),
+                item, tuple(others), report.counts(item),
                 why=tuple(sentence for sentence in sentences if sentence not in known),
                 why_as_above=bool(sentences) and known.issuperset(sentences),
                 where="" if any(where in sentence for sentence in sentences) else where,

@@ -53,11 +53,10 @@ class SandboxError(RuntimeError):
 
 @dataclass
 class Child:
-    """One child process. `isolation` says how it is kept apart; `held` which limits it set itself."""
+    """One child process. `isolation` says how it is kept apart."""
 
     limits: Limits
     isolation: str = ""
-    held: tuple[str, ...] = ()
     output: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
@@ -66,13 +65,11 @@ class Child:
         self._pending, self._waiting = memoryview(b""), False
         wrapped = sandbox.bubblewrap(self.limits.given) if self.limits.sandbox is not False else None
         if wrapped and self._start(wrapped):
-            self.isolation = sandbox.BUBBLEWRAP
-        elif self.limits.sandbox:
+            return
+        if self.limits.sandbox:
             why = "it does not work here" if wrapped else "it is not installed (Debian's package bubblewrap)"
             raise SandboxError(f"a sandbox is required, and needs bubblewrap: {why}")
-        elif self._start([]):
-            self.isolation = sandbox.LIMITS_ONLY
-        else:
+        if not self._start([]):
             raise SandboxError(f"the child process does not start: {self.output.decode(errors='replace')[-500:]}")
 
     def ask(
@@ -129,8 +126,8 @@ class Child:
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
         threads = THREADS if wrapped else 64 * THREADS
-        held = (written, self.limits.memory, self.limits.seconds, threads)
-        arguments = [*map(str, held), *sandbox.packages()]
+        given = (written, self.limits.memory, self.limits.seconds, threads)
+        arguments = [*map(str, given), *sandbox.packages()]
         process = subprocess.Popen(
             [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
             stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,), start_new_session=True,
@@ -153,7 +150,9 @@ class Child:
         except (EOFError, OSError, TimeoutError, frames.FrameError):
             self.stop()
             return False
-        self.held = tuple(map(str, header.get("held", ())))
+        self.isolation = sandbox.BUBBLEWRAP if wrapped else sandbox.LIMITS_ONLY
+        if missing := header.get("missing"):
+            self.isolation += f"; not limited here: {', '.join(missing)}"
         return True
 
     # Reading and writing

@@ -94,7 +94,6 @@ class Submission:
     def __init__(self, source: bytes, filename: str, wanted: tuple[str, ...], seed: int, limits: Limits) -> None:
         self.source, self.filename, self.wanted, self.seed, self.limits = source, filename, wanted, seed, limits
         self.isolation = ""
-        self.held: tuple[str, ...] = ()
         self.output = b""
         self._session: Session | None = None
         self._layers = count()
@@ -131,7 +130,7 @@ class Submission:
     def _load(self) -> Loaded:
         self.close()
         session = self._session = Session(self.limits, self._budget)
-        self.isolation, self.held = session.child.isolation, session.child.held
+        self.isolation = session.child.isolation
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
         load = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from verification.accuracy import TESTS, Accuracy
+from verification.accuracy import POINTS, TESTS, Accuracy
 from verification.assignment import KINDS
 from verification.judge.titles import TitlesVerdict
 from verification.judge.verdict import FileVerdict
@@ -37,7 +37,7 @@ class Rubric:
                  one as "convolution.history_is_irrelevant"
     """
 
-    accuracy: Mapping[str, float] = field(default_factory=lambda: {"above_90": 4, "from_50_to_90": 2, "below_50": 1})
+    accuracy: Mapping[str, float] = field(default_factory=lambda: dict(POINTS))
     titles: Mapping[str, float] = field(default_factory=lambda: {"right": 4, "wrong": 1})
     properties: Mapping[str, float] = field(default_factory=dict)
 
@@ -48,7 +48,8 @@ class Rubric:
         for test, name in TESTS.items():
             result = layers.accuracies[test] if layers else missing
             reason = f"{result.percent:.4f} %" if isinstance(result, Accuracy) else result
-            points = self._of_accuracy(result) if layers else 0
+            band = result.band if isinstance(result, Accuracy) else "below_50"
+            points = self.accuracy[band] if layers else 0
             rows.append(Row(name, points, self.accuracy["above_90"], reason))
         right = titles is not None and not titles.problem
         points = self.titles["right" if right else "wrong"] if titles else 0
@@ -61,10 +62,6 @@ class Rubric:
                 points = weight if verdict in ("passed", "note") else 0
                 rows.append(Row(f"{layer}: {name.replace('_', ' ')}", points, weight, verdict))
         return rows
-
-    def _of_accuracy(self, result: Accuracy | str) -> float:
-        percent = result.percent if isinstance(result, Accuracy) else 0.0
-        return self.accuracy["above_90" if percent > 90 else "from_50_to_90" if percent >= 50 else "below_50"]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

@@ -33,11 +33,9 @@ class HandedIn:
     def file(self) -> str:
         """The name of its report and page, without a suffix: of letters that every file system takes."""
         plain_name = re.sub(r"[^\w.\- ]", "_", self.name).encode()[:100].decode(errors="ignore")
-        return (
-            plain_name
-            if plain_name == self.name
-            else f"{plain_name}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
-        )
+        if plain_name == self.name:
+            return plain_name
+        return f"{plain_name}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
 def handed_in(folder: Path) -> list[HandedIn]:

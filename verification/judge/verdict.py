@@ -8,7 +8,7 @@ import numpy as np
 
 from verification.accuracy import Accuracy
 from verification.assignment import KINDS, Kind
-from verification.checking import Report, check, check_at
+from verification.checking import Report
 from verification.failure import Stopped
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission
@@ -121,13 +121,7 @@ def judge(
         loaded = submission.loaded
 
         def run(kind: Kind, make: RemoteClass) -> Report:
-            spec = kind.spec(make)
-            if shape:
-                return check_at(spec, kind.case(shape, seed))
-            return check(
-                spec, examples=examples, seed=seed, strict=strict,
-                progress=lambda doing: progress(f"{kind.name}: {doing}"),
-            )  # fmt: skip
+            return kind.check(make, examples, seed, strict, shape, lambda doing: progress(f"{kind.name}: {doing}"))
 
         found = [_layer(submission, kind, run, seed) for kind in both]
     finally:

@@ -44,13 +44,13 @@ _LOAD, _EQUAL, _ANY_BIT, _AT_LEAST, _RETURN = 0x20, 0x15, 0x45, 0x35, 0x06
 
 
 def confine(memory: int, seconds: int, threads: int) -> list[str]:
-    """Limit this process for good, and return the names of the limits that hold.
+    """Limit this process for good, and return the names of the limits that do not hold here.
 
     memory   bytes of address space
     seconds  of processor time
     threads  of the user (in a sandbox, of this process); root is not held to it
     """
-    held = []
+    missing = []
     wanted = {
         "memory": ("RLIMIT_AS", memory),
         "processor time": ("RLIMIT_CPU", seconds),
@@ -62,14 +62,13 @@ def confine(memory: int, seconds: int, threads: int) -> list[str]:
     for name, (limit, value) in wanted.items():
         try:
             resource.setrlimit(getattr(resource, limit), (value, value))
-            held.append(name)
         except (AttributeError, OSError, ValueError):  # not on this system, or lower already
-            continue
+            missing.append(name)
     if sys.platform == "linux":
         end_with_parent()
-        if _filter(_libc()):
-            held.append("processes, signals and sockets")
-    return held
+    if sys.platform != "linux" or not _filter(_libc()):
+        missing.append("processes, signals and sockets")
+    return missing
 
 
 def end_with_parent() -> None:

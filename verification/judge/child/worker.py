@@ -225,7 +225,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
-    held = limits.confine(memory, seconds, threads)
+    missing = limits.confine(memory, seconds, threads)
     worker = Worker()
 
     received = bytearray()
@@ -253,7 +253,7 @@ def main() -> None:
         while view:
             view = view[os.write(answers, view) :]
 
-    send(frames.pack({"held": held}))
+    send(frames.pack({"missing": missing}))
     while True:
         request, given = frames.read(exactly, sys.maxsize)
         answer, arrays = worker.answer(request, given)
