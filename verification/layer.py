@@ -4,6 +4,7 @@ import os
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,10 @@ class Distant(ABC):
     @abstractmethod
     def later(self, method: str, *arrays: Array, own: bool = False) -> Callable[[], Any]:
         """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
+
+    @abstractmethod
+    def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
+        """Call a method before or with the next call; return what raises what it raised, if it did."""
 
     @abstractmethod
     def put_off(self, method: str, *arrays: Array) -> None:
@@ -118,15 +123,24 @@ class Layer:
         if script := self.trial.script:
             script.call(script.spelling.forward, ["y"], **self._written, x=script.array("x", x))
 
-    def call(self, method: str, *given: Array) -> None:
-        """Call a method as it is, with arguments that it should refuse; what it raises is raised."""
+    def call(self, method: str, *given: Array) -> Callable[[], object]:
+        """Call a method as it is, with arguments that it should refuse; return what raises what it raised, if it did.
+
+        Like forward_later: a layer in another process is asked when it must be.
+        """
         if script := self.trial.script:
             named = {name: script.array(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
             results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.trial.spec.gradients]
             script.call(getattr(script.spelling, method), results, **self._written, **named)
             script.lines[-1] += "  # should be refused"
-        with np.errstate(all="ignore"):
-            getattr(self.raw, method)(*given)
+        if isinstance(self.raw, Distant):
+            return self.raw.attempt(method, *given)
+        try:
+            with np.errstate(all="ignore"):
+                getattr(self.raw, method)(*given)
+        except Exception as error:
+            return partial(_raise, error)
+        return lambda: None
 
     def change(self, name: str, array: Array, *, in_place: bool) -> None:
         """Give a parameter other values, by assigning another array or by writing into the layer's own."""
@@ -217,6 +231,10 @@ class Layer:
         if self.trial.spec.parameter_gradients == "mean":
             result |= {name: _times(result[name], n) for name in names if name != "x"}
         return result
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def _guarded(name: str, call: Callable[[], Any]) -> Any:

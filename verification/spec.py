@@ -20,13 +20,13 @@ Property = Callable[["Trial"], None]
 class BadArgument:
     """A call that a layer should refuse with a ValueError or TypeError.
 
-    `call(layer, case)` makes it, by `layer.call("forward", x)`; `argument` names what is wrong with it
+    `call(layer, case)` makes it, and returns `layer.call("forward", x)`; `argument` names what is wrong with it
     ("x", "dLdy"), and the error's message should say so, or give the shape that is wrong.
     """
 
     description: str
     argument: str
-    call: Callable[[Any, Case], object]
+    call: Callable[[Any, Case], Callable[[], object]]
 
 
 @dataclass(frozen=True, kw_only=True)

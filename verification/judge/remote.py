@@ -12,7 +12,7 @@ import numpy as np
 from verification.case import Array
 from verification.failure import Stopped
 from verification.judge.process import Limits
-from verification.judge.session import Budget, Session, plain
+from verification.judge.session import Budget, Session, error_of, plain
 from verification.layer import Distant
 
 LOADING = 4
@@ -46,6 +46,17 @@ class RemoteLayer(Distant):
         """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
         session: Session = self._session
         return session.ask(method, "call" if own else "copy", self._number, method, *arrays)
+
+    def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
+        """Call a method before or with the next call; return what raises what it raised, if it did."""
+        asked = self._session.ask(method, "attempt", self._number, method, *arrays)
+
+        def attempted() -> None:
+            content, _ = asked()
+            if content["raised"]:
+                raise error_of(content["raised"])
+
+        return attempted
 
     def put_off(self, method: str, *arrays: Array) -> None:
         """Call a method before the next call, with nothing to be known of its result."""

@@ -28,7 +28,7 @@ PATIENCE = 60
 MANY, LOOKS = 64, 30000
 """Arrays that are known, and times that one was looked at, from which on a search for garbage takes less time."""
 
-CALLS = ("call", "copy")
+CALLS = ("call", "copy", "attempt")
 """Steps that call a method."""
 
 OTHER_STEPS = {
@@ -218,7 +218,7 @@ class Session:
                 array[...] = values
             self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
-            error: Exception = _error(raised)
+            error: Exception = error_of(raised)
             step, *arguments = steps[raised["at"]]
             if [raised["at"]] != [one.at for one in asked]:
                 what = arguments[1] if step in CALLS else OTHER_STEPS[step]
@@ -266,7 +266,7 @@ def _type(name: str) -> type[Exception]:
     return type(name, (Exception,), {})
 
 
-def _error(raised: Mapping[str, Any]) -> Any:
+def error_of(raised: Mapping[str, Any]) -> Any:
     """Return an error of the type that the child names, as far as it is one of Python's own."""
     name, message = plain(raised["type"]), plain(raised["message"])
     known = getattr(builtins, name, None)

@@ -176,6 +176,14 @@ class Worker:
         kind = list if isinstance(result, list) else tuple
         return kind([*map(_copied, result[:ITEMS]), *result[ITEMS:]])
 
+    def do_attempt(self, number: int, method: str, *arrays: int) -> Plain:
+        """Call a method that should raise; return what it raised."""
+        try:
+            self.do_call(number, method, *arrays)
+        except BaseException as error:
+            return Plain({"raised": _raised(error)}, [])
+        return Plain({"raised": None}, [])
+
     def do_overlaps(self) -> Plain:
         """Return the pairs of arrays that share memory."""
         pairs = [
