@@ -12,9 +12,9 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 from verification.case import Array
 from verification.failure import Stopped
@@ -51,6 +51,24 @@ class SandboxError(RuntimeError):
     """A sandbox was required, and there is none."""
 
 
+class Deadline:
+    """The time for a question: `seconds` for each step, of which there are `most`; step() is the one it is at."""
+
+    def __init__(self, seconds: float, most: int, step: Callable[[], int]) -> None:
+        self.seconds, self.step, self.last_step = seconds, step, 0
+        self.end = time.monotonic() + seconds
+        self.last_end = time.monotonic() + most * seconds
+
+    def left(self) -> float:
+        """Return the seconds after which to ask again, more than 0; TimeoutError if the step has none left."""
+        now = time.monotonic()
+        if (step := self.step()) != self.last_step:
+            self.last_step, self.end = step, min(now + self.seconds, self.last_end)
+        if now >= self.end:
+            raise TimeoutError
+        return min(self.end - now, self.seconds / 4)
+
+
 @dataclass
 class Child:
     """One child process. `isolation` says how it is kept apart."""
@@ -73,36 +91,43 @@ class Child:
             raise SandboxError(f"the child process does not start: {self.output.decode(errors='replace')[-500:]}")
 
     def ask(
-        self, question: Mapping[str, Any], arrays: Sequence[Array], doing: str, timeout: float | None = None
+        self, question: Mapping[str, Any], arrays: Sequence[Array], doing: Sequence[str], timeout: float | None = None
     ) -> tuple[dict[str, Any], list[Array]]:
         """Send a question and return the answer to it; raise Stopped, with the child gone, if there is none.
 
-        doing    what the child does meanwhile, for the finding: "forward"
+        doing      what the child does in each step, for the finding: "forward"
+        timeout    seconds that a step may take
         """
         if self._process is None:
-            raise Stopped(f"{doing}: the process of the layer has ended before")
+            raise Stopped(f"{doing[-1]}: the process of the layer has ended before")
         if self._received:
             self.stop()
-            raise Stopped(f"{doing} was answered before it was asked: answers were written that nobody asked for")
+            raise Stopped(f"{doing[-1]} was answered before it was asked: answers were written that nobody asked for")
         nonce = secrets.token_hex(16)
         limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
         self._pending = memoryview(frames.pack({**question, "nonce": nonce}, arrays))
         seconds = self.limits.timeout if timeout is None else timeout
-        deadline = time.monotonic() + seconds
+        os.pwrite(self._progress, bytes(2), 0)
+        deadline = Deadline(seconds, len(doing), self._step)
         try:
             header, returned = frames.read(lambda count: self._exactly(count, deadline), limit)
         except frames.FrameError as error:
             self.stop()
-            raise Stopped(f"{doing} wrote something else than an answer to the judge: {error}") from None
+            raise Stopped(f"{doing[-1]} wrote something else than an answer to the judge: {error}") from None
         except TimeoutError:
+            step = doing[min(self._step(), len(doing) - 1)]
             self.stop()
-            raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
+            raise Stopped(f"{step} did not return within {seconds:g} s (--timeout)") from None
         except (EOFError, OSError):
-            raise Stopped(self._end(doing)) from None
+            raise Stopped(self._end(doing[min(self._step(), len(doing) - 1)])) from None
         if header.get("nonce") != nonce:
             self.stop()
-            raise Stopped(f"{doing} was answered before it was asked: the answer is to another question")
+            raise Stopped(f"{doing[-1]} was answered before it was asked: the answer is to another question")
         return header, returned
+
+    def _step(self) -> int:
+        """Return the number of the step that the child says it is at."""
+        return int.from_bytes(os.pread(self._progress, 2, 0), "big")
 
     @property
     def alive(self) -> bool:
@@ -121,21 +146,23 @@ class Child:
     def _start(self, wrapped: list[str]) -> bool:
         """Start the child and wait for its first word; return whether it came."""
         folder = None if wrapped else tempfile.mkdtemp(prefix="layerproof-")
+        progress = tempfile.TemporaryFile()  # noqa: SIM115  closed by _end_all
+        self._progress = progress.fileno()
         answers, written = os.pipe()
         output, printed = os.pipe()
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
         threads = THREADS if wrapped else 64 * THREADS
-        given = (written, self.limits.memory, self.limits.seconds, threads)
+        given = (written, self._progress, self.limits.memory, self.limits.seconds, threads)
         arguments = [*map(str, given), *sandbox.packages()]
         process = subprocess.Popen(
             [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
-            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,), start_new_session=True,
-            cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
+            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written, self._progress),
+            start_new_session=True, cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
         )  # fmt: skip
         assert process.stdin
         self._process = process
-        self._end_all = weakref.finalize(self, _end_all, process, (answers, output), folder)
+        self._end_all = weakref.finalize(self, _end_all, process, (answers, output), progress, folder)
         for end in (written, printed):
             os.close(end)
         self._questions, self._answers, self._output = process.stdin.fileno(), answers, output
@@ -145,7 +172,7 @@ class Child:
         for end in (answers, output):
             self._poll.register(end, select.POLLIN)
         try:
-            deadline = time.monotonic() + START
+            deadline = Deadline(START, 1, lambda: 0)
             header, _ = frames.read(lambda count: self._exactly(count, deadline), 0)
         except (EOFError, OSError, TimeoutError, frames.FrameError):
             self.stop()
@@ -157,7 +184,7 @@ class Child:
 
     # Reading and writing
 
-    def _exactly(self, count: int, deadline: float) -> bytes:
+    def _exactly(self, count: int, deadline: "Deadline") -> bytes:
         """Return the next bytes of the answer, while writing what is left of the question."""
         looked = False
         while (missing := count - len(self._received)) > 0:
@@ -169,10 +196,7 @@ class Child:
                 if (part := frames.at_once(self._answers, size)) is not None:
                     self._take(part)
                     continue
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            for end, _ in self._poll.poll(left * 1000):
+            for end, _ in self._poll.poll(deadline.left() * 1000):
                 if end == self._output:
                     self._drain()
                 elif end == self._answers:
@@ -224,7 +248,7 @@ class Child:
         return f"{doing} ended its process with exit status {status}: os._exit, or the like"
 
 
-def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], folder: str | None) -> None:
+def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], progress: IO[bytes], folder: str | None) -> None:
     """Kill the process and its group, which is of its own, and remove its folder."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -235,6 +259,7 @@ def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], folder: st
         process.stdin.close()
     for end in ends:
         os.close(end)
+    progress.close()
     if folder:
         try:
             shutil.rmtree(folder, ignore_errors=True)

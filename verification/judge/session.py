@@ -129,18 +129,19 @@ class Session:
         }  # fmt: skip
         steps, asked, self._steps, self._asked = self._steps, self._asked, [], []
         self._freed, self._freed_layers, self._given = [], [], []
-        calls = max(1, sum(step[0] in CALLS for step in steps))
-        doing = " or ".join(dict.fromkeys(one.doing for one in asked)) + f", {calls} calls together," * (calls > 1)
+        doing = [step[2] if step[0] in CALLS else OTHER_STEPS.get(step[0], "") for step in steps]
+        for one in asked:
+            doing[one.at] = one.doing
         self._overlaps = None
         for array in arrays:
             self._known[self._of[id(array)]] = array.tobytes()
         start = time.monotonic()
         try:
-            answer, returned = self.child.ask(question, arrays, doing, timeout or calls * self.child.limits.timeout)
-            error = self._results(answer, returned, steps, asked)
+            answer, returned = self.child.ask(question, arrays, doing, timeout)
+            error = self._results(answer, returned, doing, asked)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
             self.child.stop()
-            raise Stopped(f"{doing} gave an answer that makes no sense: {type(strange).__name__}") from None
+            raise Stopped(f"{doing[-1]} gave an answer that makes no sense: {type(strange).__name__}") from None
         except Stopped as stopped:
             self.budget.lost += time.monotonic() - start
             self.budget.last = str(stopped)
@@ -205,7 +206,7 @@ class Session:
         self._known[number] = array.tobytes()
 
     def _results(
-        self, answer: dict[str, Any], returned: list[Array], steps: list[list[Any]], asked: list[Asked]
+        self, answer: dict[str, Any], returned: list[Array], doing: list[str], asked: list[Asked]
     ) -> Exception | None:
         """Write what changed into the arrays here, and keep the results or return the error that was raised."""
         for number in answer["changed"]:
@@ -219,9 +220,8 @@ class Session:
             self._known[number] = values.tobytes()
         if raised := answer.get("raised"):
             error: Exception = error_of(raised)
-            step, *arguments = steps[raised["at"]]
+            what = doing[raised["at"]]
             if [raised["at"]] != [one.at for one in asked]:
-                what = arguments[1] if step in CALLS else OTHER_STEPS[step]
                 where = getattr(error, "where", "")
                 error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}" + f" ({where})" * bool(where))
             return error

@@ -1,7 +1,8 @@
 """The child: reads requests from standard input, runs them on the submission's layers, writes answers to a pipe.
 
-Started as `python -I worker.py ANSWERS MEMORY SECONDS THREADS PATH...`: the answers' file descriptor, the limits, and
-where packages are. It has no right answer and no verdict; whatever the submission does to it, it can only answer.
+Started as `python -I worker.py ANSWERS PROGRESS MEMORY SECONDS THREADS PATH...`: two file descriptors, for answers and
+for the number of the step that it is at; the limits; and where packages are. It has no right answer and no verdict:
+whatever the submission does to it, it can only answer.
 """
 
 import importlib.util
@@ -49,7 +50,8 @@ class Plain:
 class Worker:
     """The submission's layers, and the arrays that parent and child both know, by their numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: int) -> None:
+        self.progress = progress
         self.namespace: dict[str, Any] = {}
         self.layers: dict[int, Any] = {}
         self.arrays: dict[int, Any] = {}
@@ -63,7 +65,8 @@ class Worker:
         answer: dict[str, Any] = {"nonce": request["nonce"]}
         results: list[Any] = []
         try:
-            for step, *arguments in request["steps"]:
+            for at, (step, *arguments) in enumerate(request["steps"]):
+                os.pwrite(self.progress, at.to_bytes(2, "big"), 0)
                 results.append(getattr(self, f"do_{step}")(*arguments))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
             answer["raised"] = {**_raised(error), "at": len(results)}
@@ -227,14 +230,14 @@ def _text(value: Any, write: Any = repr) -> str:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    answers, memory, seconds, threads = map(int, sys.argv[1:5])
-    sys.path += [path for path in sys.argv[5:] if path not in sys.path]
+    answers, progress, memory, seconds, threads = map(int, sys.argv[1:6])
+    sys.path += [path for path in sys.argv[6:] if path not in sys.path]
     requests = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
     missing = limits.confine(memory, seconds, threads)
-    worker = Worker()
+    worker = Worker(progress)
 
     received = bytearray()
 
