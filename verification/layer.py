@@ -183,9 +183,12 @@ class Layer:
         y, gradients = self.forward_later(x, as_is=as_is, own=own), self.backprop_later(x, dLdy, as_is=as_is, own=own)
         return lambda: (y(), gradients())
 
-    def use(self, x: Array, dLdy: Array | None = None, *, as_is: bool = False) -> None:
-        """Call forward(x), and backprop(x, dLdy) if dLdy is given, where the results do not matter."""
-        if not isinstance(self.raw, Distant):
+    def use(self, x: Array, dLdy: Array | None = None, *, as_is: bool = False, now: bool = False) -> None:
+        """Call forward(x), and backprop(x, dLdy) if dLdy is given, where the results do not matter.
+
+        now    not later, as a layer in another process may be: x is going to change
+        """
+        if now or not isinstance(self.raw, Distant):
             self.forward(x, as_is=as_is)
             if dLdy is not None:
                 self.backprop(x.copy(), dLdy, straight=True)

@@ -99,7 +99,7 @@ def history_is_irrelevant(trial: Trial) -> None:
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
     event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
-    used.use(x, None if "in between" in event else dLdy, as_is=True)
+    used.use(x, None if "in between" in event else dLdy, as_is=True, now=event == "x changed in place")
     if event == "other values before":
         then["x"] = another(trial, x)
     elif event == "other values in between":

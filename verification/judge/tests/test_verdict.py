@@ -196,6 +196,21 @@ def test_an_error_of_the_layers_own_is_the_same_each_time():
     assert not any("same calls" in message for message in messages)
 
 
+@pytest.mark.usefixtures("undiagnosed")
+def test_an_x_changes_in_place_only_after_the_calls_before():
+    source = changed((
+        "def forward(self, x):\n        return np",
+        "def forward(self, x):\n        if x is not getattr(self, 'seen', None):\n"
+        "            self.seen, self.y = x, self.made(x)\n        return self.y.copy()\n\n"
+        "    def made(self, x):\n        return np",
+    ))  # fmt: skip
+    report = verdict(source, examples=20).layers[0].report
+    assert report is not None
+    (failure,) = [item for item in report.failures if item.kind == "required"]
+    assert failure.message.startswith("forward(x) is wrong, not what a new layer gives")
+    assert "(x changed in place)" in failure.message
+
+
 def test_what_is_missing_is_said_and_the_other_layer_is_checked():
     no_method = verdict(
         changed(("def backprop(self, x, dLdy):\n        kw", "def backwards(self, x, dLdy):\n        kw")), examples=2
