@@ -144,11 +144,13 @@ class Layer:
 
     def change(self, name: str, array: Array, *, in_place: bool) -> None:
         """Give a parameter other values, by assigning another array or by writing into the layer's own."""
+        own = self.parameters(name)[name] if in_place else None
+        in_place = own is not None and own.flags.writeable  # what is read-only can only be assigned
         if script := self.trial.script:
             where = f"{self.name}.{name}" + "[...]" * in_place
             script.lines.append(f"{where} = {script.array(name, array)}" + ".copy()" * (not in_place))
-        if in_place:
-            self.parameters(name)[name][...] = array
+        if own is not None and in_place:
+            own[...] = array
         else:
             setattr(self.raw, name, array.copy())
 
@@ -248,13 +250,14 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        raise PropertyFailed(f"{name} raised {text} ({_where(error)})") from error
+        where = _where(error)
+        raise PropertyFailed(f"{name} raised {text}" + f" ({where})" * bool(where)) from error
 
 
 def _where(error: BaseException) -> str:
-    """Return the file and line of the layer at which an error was raised, known from afar where it has `where`."""
-    if where := getattr(error, "where", ""):
-        return str(where)
+    """Return the file and line of the layer at which an error was raised, if they are known of one from afar."""
+    if hasattr(error, "where"):
+        return str(error.where)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if "site-packages" not in frame.filename]
     frame = (own if len(own) > 1 else frames)[-1]

@@ -214,7 +214,9 @@ class Session:
             if (array := self._array(number)) is None:
                 continue
             if (array.shape, array.dtype) != (values.shape, values.dtype):
-                raise ValueError("an array of another kind")
+                self.child.stop()  # this array cannot be kept the same on both sides
+                was, is_now = (f"shape {one.shape} and {one.dtype}" for one in (array, values))
+                return PropertyFailed(f"{doing[-1]} changes an array in place: it had {was}, and has {is_now}")
             if array.flags.writeable:
                 array[...] = values
             self._known[number] = values.tobytes()
@@ -251,6 +253,7 @@ class Session:
         if (known := self._array(number)) is not None:
             return known
         array = returned.pop(0).copy()
+        array.setflags(write=item.get("writeable", True) is not False)
         self._know(number, array)
         return array
 
@@ -261,22 +264,23 @@ def plain(text: object) -> str:
 
 
 @lru_cache(maxsize=256)
-def _type(name: str) -> type[Exception]:
+def _type(name: str, base: str) -> type[Exception]:
     """Return the type of an error that is none of Python's own: the same each time, as Hypothesis expects."""
-    return type(name, (Exception,), {})
+    return type(name, (_builtin(base) or Exception,), {})
 
 
 def error_of(raised: Mapping[str, Any]) -> Any:
     """Return an error of the type that the child names, as far as it is one of Python's own."""
     name, message = plain(raised["type"]), plain(raised["message"])
-    known = getattr(builtins, name, None)
     error: Any
-    if isinstance(known, type) and issubclass(known, Exception):
-        try:
-            error = known(message)
-        except Exception:  # it wants other arguments
-            error = _type(name)(message)
-    else:
-        error = _type(name)(message)
+    try:
+        error = (_builtin(name) or _type(name, plain(raised["base"])))(message)
+    except Exception:  # it wants other arguments
+        error = _type(name, "Exception")(message)
     error.where = plain(raised["where"])
     return error
+
+
+def _builtin(name: str) -> type[Exception] | None:
+    known = getattr(builtins, name, None)
+    return known if isinstance(known, type) and issubclass(known, Exception) else None

@@ -82,7 +82,7 @@ def arguments_are_left_alone(trial: Trial) -> None:
         result()
         after = {"x": x, "dLdy": dLdy, **parameters()}
         for name, array in {"x": trial.x, "dLdy": trial.dLdy, **before()}.items():
-            if not np.array_equal(after[name], array, equal_nan=True):
+            if after[name].dtype != array.dtype or not np.array_equal(after[name], array, equal_nan=True):
                 raise _changed(method, name, after[name], array)
 
     check("forward", layer.forward_later(x, as_is=True))
@@ -198,6 +198,9 @@ def _range(sides: Array) -> str:
 
 
 def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFailed:
+    if (after.shape, after.dtype) != (before.shape, before.dtype):
+        was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
+        return PropertyFailed(f"{method} changes {name} in place: it had {was}, and has {is_now}")
     different = after != before
     return PropertyFailed(
         f"{method} changes {name}", entries(name, after, before, different), int(different.sum()), before.size

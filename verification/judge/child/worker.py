@@ -1,7 +1,7 @@
 """The child: reads requests from standard input, runs them on the submission's layers, writes answers to a pipe.
 
 Started as `python -I worker.py ANSWERS PROGRESS MEMORY SECONDS THREADS PATH...`: two file descriptors, for answers and
-for the number of the step that it is at; the limits; and where packages are. It has no right answer and no verdict:
+for a byte at the start of each step; the limits; and where packages are. It has no right answer and no verdict:
 whatever the submission does to it, it can only answer.
 """
 
@@ -55,18 +55,19 @@ class Worker:
         self.namespace: dict[str, Any] = {}
         self.layers: dict[int, Any] = {}
         self.arrays: dict[int, Any] = {}
-        self.known: dict[int, bytes] = {}  # the values of each array as the parent has them
+        self.known: dict[int, Any] = {}  # values, shape and dtype of each array as the parent has them
         self.own = 0
 
     def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
         """Run the steps of a request and return the answers to those that it asks for."""
-        for (number, strides, writeable), values in zip(request.get("given", ()), given, strict=True):
-            self.take(number, values, strides, writeable)
         answer: dict[str, Any] = {"nonce": request["nonce"]}
         results: list[Any] = []
         try:
-            for at, (step, *arguments) in enumerate(request["steps"]):
-                os.pwrite(self.progress, at.to_bytes(2, "big"), 0)
+            for (number, strides, writeable), values in zip(request.get("given", ()), given, strict=True):
+                self.take(number, values, strides, writeable)
+            for step, *arguments in request["steps"]:
+                with suppress(OSError):  # full, or closed by the submission
+                    os.write(self.progress, b".")
                 results.append(getattr(self, f"do_{step}")(*arguments))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
             answer["raised"] = {**_raised(error), "at": len(results)}
@@ -75,13 +76,13 @@ class Worker:
             self.known.pop(number, None)
         for number in request.get("freed_layers", ()):
             self.layers.pop(number, None)
-        changed = [number for number, array in self.arrays.items() if array.tobytes() != self.known[number]]
+        changed = [number for number, array in self.arrays.items() if _state(array) != self.known[number]]
         sent = [self.arrays[number] for number in changed]
         answer["changed"] = changed
         if "raised" not in answer:
             answer["results"] = [self.result(results[at], sent) for at in request["asked"]]
         for number in changed:
-            self.known[number] = self.arrays[number].tobytes()
+            self.known[number] = _state(self.arrays[number])
         return answer, sent
 
     def take(self, number: int, values: Any, strides: list[int], writeable: bool) -> None:
@@ -101,7 +102,7 @@ class Worker:
             array[...] = values
         array.setflags(write=writeable)
         self.arrays[number] = array
-        self.known[number] = array.tobytes()
+        self.known[number] = _state(array)
 
     def result(self, value: Any, sent: list[Any]) -> Any:
         """Return the JSON for a result; append arrays that the parent does not have."""
@@ -124,9 +125,9 @@ class Worker:
                 if other is array:
                     return {"kind": "array", "number": number}
             self.own -= 1
-            self.arrays[self.own], self.known[self.own] = array, array.tobytes()
+            self.arrays[self.own], self.known[self.own] = array, _state(array)
             sent.append(array)
-            return {"kind": "array", "number": self.own}
+            return {"kind": "array", "number": self.own, "writeable": array.flags.writeable}
         if value is None or isinstance(value, bool | int | float):
             return {"kind": "number", "value": value if value is None or abs(value) < 2**63 else float("inf")}
         return {"kind": "other", "type": type(value).__name__[:TEXT], "text": _text(value)}
@@ -206,6 +207,10 @@ class Worker:
         return Plain({**content, "raised": None if raised is None else _raised(raised)}, images)
 
 
+def _state(array: Any) -> tuple[bytes, tuple[int, ...], Any]:
+    return array.tobytes(), array.shape, array.dtype
+
+
 def _copied(value: Any) -> Any:
     return np.array(value, subok=False) if issubclass(type(value), np.ndarray) else value
 
@@ -218,7 +223,8 @@ def _raised(error: BaseException) -> dict[str, Any]:
         if os.sep not in code.co_filename and not code.co_filename.startswith("<"):
             where = f"{code.co_filename}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
-    return {"type": type(error).__name__[:TEXT], "message": _text(error, str), "where": where[:TEXT]}
+    base = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+    return {"type": type(error).__name__[:TEXT], "base": base, "message": _text(error, str), "where": where[:TEXT]}
 
 
 def _text(value: Any, write: Any = repr) -> str:
@@ -242,6 +248,7 @@ def main() -> None:
     received = bytearray()
 
     os.set_blocking(requests, False)
+    os.set_blocking(progress, False)
     come = select.poll()
     come.register(requests, select.POLLIN)
 
