@@ -28,8 +28,11 @@ PATIENCE = 60
 MANY, LOOKS = 64, 30000
 """Arrays that are known, and times that one was looked at, from which on a search for garbage takes less time."""
 
+METHODS = ("forward", "backprop", "update_weights")
+"""Methods that are called."""
+
 CALLS = ("call", "copy", "attempt")
-"""Steps that call a method."""
+"""Steps that call one."""
 
 OTHER_STEPS = {
     "new": "the constructor",
@@ -149,8 +152,11 @@ class Session:
         finally:
             self.budget.taken += time.monotonic() - start
             self._held = []
-        if error:
-            raise error
+        try:
+            if error:
+                raise error
+        finally:
+            del error  # which holds this frame, and with it the arrays
 
     def attributes(self, layer: int, names: Sequence[str]) -> list[Any]:
         """Return attributes of a layer; an array may be written into, and the child's is changed too."""
@@ -165,6 +171,8 @@ class Session:
     def share_memory(self, one: Array, other: Array) -> bool:
         """Return whether the arrays share memory in the child."""
         if self._overlaps is None:
+            if len(self._arrays) > MANY:  # each is held against each
+                gc.collect()
             found, _ = self.now("sharing memory", "overlaps")
             self._overlaps = {frozenset(map(int, pair)) for pair in found["pairs"]}
         return one is other or frozenset((self._number(one), self._number(other))) in self._overlaps
@@ -185,7 +193,9 @@ class Session:
             self._looks = 0
         while self._gone:
             number, identity = self._gone.pop()
-            del self._arrays[number], self._known[number]
+            if self._arrays.pop(number, None) is None:
+                continue
+            del self._known[number]
             if self._of.get(identity) == number:
                 del self._of[identity]
             self._freed.append(number)
@@ -209,14 +219,17 @@ class Session:
         self, answer: dict[str, Any], returned: list[Array], doing: list[str], asked: list[Asked]
     ) -> Exception | None:
         """Write what changed into the arrays here, and keep the results or return the error that was raised."""
+        failure = None
         for number in answer["changed"]:
             values = returned.pop(0)
             if (array := self._array(number)) is None:
                 continue
             if (array.shape, array.dtype) != (values.shape, values.dtype):
-                self.child.stop()  # this array cannot be kept the same on both sides
                 was, is_now = (f"shape {one.shape} and {one.dtype}" for one in (array, values))
-                return PropertyFailed(f"{doing[-1]} changes an array in place: it had {was}, and has {is_now}")
+                calls = " or ".join(name for name in dict.fromkeys(doing) if name in METHODS) or doing[-1]
+                failure = PropertyFailed(f"{calls} changes an array in place: it had {was}, and has {is_now}")
+                self._gone.append((number, id(array)))  # it cannot be kept the same on both sides
+                continue
             if array.flags.writeable:
                 array[...] = values
             self._known[number] = values.tobytes()
@@ -226,10 +239,10 @@ class Session:
             if [raised["at"]] != [one.at for one in asked]:
                 where = getattr(error, "where", "")
                 error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}" + f" ({where})" * bool(where))
-            return error
+            return failure or error
         for one, result in zip(asked, answer["results"], strict=True):
             one.results.append(self._result(result, returned))
-        return None
+        return failure
 
     def _result(self, result: Any, returned: list[Array]) -> Any:
         items = result.get("items") if isinstance(result, dict) else None

@@ -197,6 +197,17 @@ def test_an_error_of_the_layers_own_is_the_same_each_time():
 
 
 @pytest.mark.usefixtures("undiagnosed")
+def test_a_shape_that_is_changed_in_place_is_found():
+    source = changed(
+        ("        dLdx = np.zeros(x.shape)\n", "        dLdx = np.zeros(x.shape)\n        dLdy.dtype = int\n")
+    )
+    report = verdict(source, examples=2).layers[1].report
+    assert report is not None
+    messages = {item.name: item.message for item in report.failures}
+    assert messages["arguments_are_left_alone"].startswith("backprop changes an array in place: it had shape")
+
+
+@pytest.mark.usefixtures("undiagnosed")
 def test_an_x_changes_in_place_only_after_the_calls_before():
     source = changed((
         "def forward(self, x):\n        return np",
