@@ -19,13 +19,8 @@ def gradients_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callab
     return lambda: _of_right_shape(trial, x, returned())
 
 
-def both(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> tuple[Array, dict[str, Array]]:
-    """Return forward(x) and backprop(x, dLdy); raise unless each gradient has the shape of its argument."""
-    return both_later(trial, layer, x, dLdy)()
-
-
 def both_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callable[[], tuple[Array, dict[str, Array]]]:
-    """Return what gives the same: a layer in another process is asked when it must be."""
+    """Return what gives forward(x) and backprop(x, dLdy), whose gradients must have the shapes of their arguments."""
     y, returned = layer.forward_later(x), gradients_later(trial, layer, x, dLdy)
     return lambda: (y(), returned())
 
