@@ -148,7 +148,7 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     (`missed` says how likely an error is to escape it). ValueError for a layer that is not exact.
     """
     spec = replace(spec, realistic=case)
-    items = [item for item in properties(spec) if item.check is is_exact_at_a_realistic_size]
+    items = [item for item in properties(spec) if item.function is is_exact_at_a_realistic_size]
     if not items:
         raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")
     profile = settings(settings.get_profile("default"), max_examples=1, database=None, derandomize=True)
@@ -188,7 +188,7 @@ def _report(spec: LayerSpec, collected: Collected, outcome: Outcome, finding: Fi
         )
         return PropertyReport(verdict="note", message=message, **common)
     identity = backprop_is_the_adjoint if spec.affine_in else backprop_matches_directional_differences
-    message = missed(outcome.random) if outcome.random and collected.check is identity and not spec.rtol else ""
+    message = missed(outcome.random) if outcome.random and collected.function is identity and not spec.rtol else ""
     return PropertyReport(verdict="passed", message=message, **common)
 
 

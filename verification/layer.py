@@ -5,6 +5,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,16 +35,15 @@ class Distant(ABC):
         """Call a method before the next call, with nothing to be known of its result."""
 
     @abstractmethod
-    def copies(self, names: Sequence[str]) -> Callable[[], list[Any]]:
-        """Return what gives attributes as they are before the next call."""
+    def attributes(self, names: Sequence[str], *, own: bool = False) -> Callable[[], list[Any]]:
+        """Return what gives attributes: copies of them as they are before the next call, unless `own`."""
 
     @abstractmethod
-    def attributes(self, names: Sequence[str]) -> list[Any]:
-        """Return attributes."""
+    def sharing(self, arrays: Sequence[Array]) -> Callable[[], list[tuple[int, int]]]:
+        """Return what gives the pairs, by their places, that share memory where the layer lives.
 
-    @abstractmethod
-    def arrays_share_memory(self, one: Array, other: Array) -> bool:
-        """Return whether two arrays given to the layer or returned by it share memory where it lives."""
+        The arrays were given to the layer, or returned by it.
+        """
 
 
 class Layer:
@@ -82,32 +82,32 @@ class Layer:
 
     def parameters(self, *names: str) -> dict[str, Array]:
         """Return the layer's own parameters and constants, all unless some are named."""
-        raw, names = self.raw, names or self._names
+        return self.parameters_later(*names, own=True)()
+
+    def parameters_later(self, *names: str, own: bool = False) -> Callable[[], dict[str, Array]]:
+        """Return what gives the same, copies as they are now unless `own`, like forward_later."""
+        raw, names = self.raw, names or (*self.trial.spec.parameters, *self.trial.spec.constants)
         if not isinstance(raw, Distant):
-            return {name: self._parameter(name) for name in names}
-        values = _guarded(f"reading {', '.join(names)}", lambda: raw.attributes(names)) if names else []
-        return {name: _real(f"reading {name}", value) for name, value in zip(names, values, strict=True)}
+            read = {name: _guarded(f"reading {name}", partial(getattr, raw, name)) for name in names}
+            result = {name: _real(f"reading {name}", value) for name, value in read.items()}
+            result = result if own else {name: array.copy() for name, array in result.items()}
+            return lambda: result
+        asked = raw.attributes(names, own=own)
 
-    def parameters_later(self) -> Callable[[], dict[str, Array]]:
-        """Return what gives copies of all parameters and constants as they are now, like forward_later."""
-        raw, names = self.raw, self._names
-        if not isinstance(raw, Distant):
-            copies = {name: self._parameter(name).copy() for name in names}
-            return lambda: copies
-        asked = raw.copies(names)
-        return lambda: {name: _real(f"reading {name}", value) for name, value in zip(names, asked(), strict=True)}
+        def values() -> dict[str, Array]:
+            given = zip(names, _guarded(f"reading {', '.join(names)}", asked), strict=True)
+            return {name: _real(f"reading {name}", value) for name, value in given}
 
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return *self.trial.spec.parameters, *self.trial.spec.constants
+        return values
 
-    def _parameter(self, name: str) -> Array:
-        return _real(f"reading {name}", _guarded(f"reading {name}", lambda: getattr(self.raw, name)))
-
-    def share_memory(self, one: Array, other: Array) -> bool:
-        """Return whether two arrays share memory, where the layer lives: a layer may do so in another process."""
-        shared = self.raw.arrays_share_memory if isinstance(self.raw, Distant) else np.shares_memory
-        return bool(_guarded("returning arrays", lambda: shared(one, other)))
+    def sharing_later(self, arrays: Mapping[str, Array]) -> Callable[[], list[tuple[str, str]]]:
+        """Return what gives the pairs of names whose arrays share memory where the layer lives, like forward_later."""
+        names, values = list(arrays), list(arrays.values())
+        if isinstance(self.raw, Distant):
+            asked = self.raw.sharing(values)
+            return lambda: [(names[one], names[other]) for one, other in _guarded("returning arrays", asked)]
+        pairs = [(one, other) for one, other in combinations(names, 2) if np.shares_memory(arrays[one], arrays[other])]
+        return lambda: pairs
 
     def forward(self, x: Array, *, as_is: bool = False, own: bool = False) -> Array:
         """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
@@ -249,9 +249,14 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
     except PropertyFailed:
         raise
     except (Exception, SystemExit) as error:
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        where = _where(error)
-        raise PropertyFailed(f"{name} raised {text}" + f" ({where})" * bool(where)) from error
+        raise raised(name, error) from error
+
+
+def raised(name: str, error: BaseException) -> PropertyFailed:
+    """Return the failure of what raised an error: its name, the error and, if it is known, the line of the layer."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    where = _where(error)
+    return PropertyFailed(f"{name} raised {text}" + f" ({where})" * bool(where))
 
 
 def _where(error: BaseException) -> str:

@@ -49,8 +49,12 @@ class Outcome:
         self.random += trial.case.seed > 1
         trial.rounded = 0.0
         item.check(trial)
-        self.rounded += trial.rounded > 0
-        self.largest_rounding = max(self.largest_rounding, trial.rounded)
+        self.rounds(trial.rounded)
+
+    def rounds(self, error: float) -> None:
+        """Note by how much an example was rounded, if it was."""
+        self.rounded += error > 0
+        self.largest_rounding = max(self.largest_rounding, error)
 
     def fail(self, spec: LayerSpec, item: Collected, case: Case) -> None:
         """End the search with a case that failed, made as simple as it can be."""
@@ -85,16 +89,26 @@ def survey(
     def run(case: Case) -> None:
         trial = Trial(spec, case)
         progress(f"example {outcomes[0].examples + 1} of {profile.max_examples}")
-        for item, outcome in zip(items, outcomes, strict=True):
-            if outcome.case is None and outcome.failure is None:
-                start = time.perf_counter()
-                try:
-                    outcome.count(trial, item)
-                except PropertyFailed:
-                    outcome.case = case
-                except Stopped as stopped:
-                    outcome.stop(spec, item, case, stopped)
-                outcome.seconds += time.perf_counter() - start
+        left = {
+            item: outcome
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome.case is None and outcome.failure is None
+        }
+        held = together(trial, list(left))
+        for item, outcome in left.items():
+            if item in held:
+                outcome.examples += 1
+                outcome.random += trial.case.seed > 1
+                outcome.rounds(held[item])
+                continue
+            start = time.perf_counter()
+            try:
+                outcome.count(trial, item)
+            except PropertyFailed:
+                outcome.case = case
+            except Stopped as stopped:
+                outcome.stop(spec, item, case, stopped)
+            outcome.seconds += time.perf_counter() - start
 
     seeded(seed)(_hypothesis(run, items[0].cases, profile))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
@@ -105,6 +119,27 @@ def survey(
                 found.fail(spec, item, outcome.case)
             outcomes[at] = replace(found, examples=outcome.examples)
     return outcomes
+
+
+def together(trial: Trial, items: Sequence[Collected]) -> dict[Collected, float]:
+    """Try properties side by side, step by step; return those that hold, and by how much each was rounded.
+
+    One that fails may do so because of what another did to the layer's process, so it is to be tried alone.
+    """
+    running, rounded = {item: item.steps(trial) for item in items}, dict.fromkeys(items, 0.0)
+    held = {}
+    while running:
+        for item, steps in list(running.items()):
+            trial.rounded = rounded[item]
+            try:
+                next(steps)
+                rounded[item] = trial.rounded
+            except StopIteration:
+                held[item] = trial.rounded
+                del running[item]
+            except (PropertyFailed, Stopped):
+                del running[item]
+    return held
 
 
 def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None) -> Outcome:

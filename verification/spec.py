@@ -1,6 +1,6 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from verification.mistakes import Mistake
     from verification.trial import Trial
 
-Property = Callable[["Trial"], None]
-"""A function named as a sentence whose docstring is its equation. It raises where that is not so."""
+Property = Callable[["Trial"], Iterator[None] | None]
+"""A function named as a sentence whose docstring is its equation. It raises where that is not so.
+
+It may be a generator, that yields where it has asked a layer for results and before it looks at them.
+"""
 
 
 @dataclass(frozen=True)

@@ -90,38 +90,42 @@ class Child:
         if not self._start([]):
             raise SandboxError(f"the child process does not start: {self.output.decode(errors='replace')[-500:]}")
 
-    def ask(
+    def send(
         self, question: Mapping[str, Any], arrays: Sequence[Array], doing: Sequence[str], timeout: float | None = None
-    ) -> tuple[dict[str, Any], list[Array]]:
-        """Send a question and return the answer to it; raise Stopped, with the child gone, if there is none.
+    ) -> None:
+        """Send a question, as much as the child takes by now; it is to be answered before the next.
 
         doing      what the child does in each step, for the finding: "forward"
         timeout    seconds that a step may take
         """
+        self._nonce, self._doing = secrets.token_hex(16), doing
+        self._limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
+        self._seconds = self.limits.timeout if timeout is None else timeout
+        if self._process is not None:
+            self._pending = memoryview(frames.pack({**question, "nonce": self._nonce}, arrays))
+            self._step()
+            self._begun = 0
+            self._deadline = Deadline(self._seconds, len(doing), self._step)
+            with contextlib.suppress(OSError):  # the child is gone, as the answer will say
+                self._write()
+
+    def answer(self) -> tuple[dict[str, Any], list[Array]]:
+        """Return the answer to the question; raise Stopped, with the child gone, if there is none."""
+        doing = self._doing
         if self._process is None:
             raise Stopped(f"{doing[-1]}: the process of the layer has ended before")
-        if self._received:
-            self.stop()
-            raise Stopped(f"{doing[-1]} was answered before it was asked: answers were written that nobody asked for")
-        nonce = secrets.token_hex(16)
-        limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
-        self._pending = memoryview(frames.pack({**question, "nonce": nonce}, arrays))
-        seconds = self.limits.timeout if timeout is None else timeout
-        self._step()
-        self._begun = 0
-        deadline = Deadline(seconds, len(doing), self._step)
         try:
-            header, returned = frames.read(lambda count: self._exactly(count, deadline), limit)
+            header, returned = frames.read(lambda count: self._exactly(count, self._deadline), self._limit)
         except frames.FrameError as error:
             self.stop()
             raise Stopped(f"{doing[-1]} wrote something else than an answer to the judge: {error}") from None
         except TimeoutError:
             step = doing[min(self._step(), len(doing) - 1)]
             self.stop()
-            raise Stopped(f"{step} did not return within {seconds:g} s (--timeout)") from None
+            raise Stopped(f"{step} did not return within {self._seconds:g} s (--timeout)") from None
         except (EOFError, OSError):
             raise Stopped(self._end(doing[min(self._step(), len(doing) - 1)])) from None
-        if header.get("nonce") != nonce:
+        if header.get("nonce") != self._nonce:
             self.stop()
             raise Stopped(f"{doing[-1]} was answered before it was asked: the answer is to another question")
         return header, returned

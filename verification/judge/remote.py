@@ -62,24 +62,27 @@ class RemoteLayer(Distant):
         """Call a method before the next call, with nothing to be known of its result."""
         self._session.later("call", self._number, method, *arrays)
 
-    def copies(self, names: Sequence[str]) -> Callable[[], list[Any]]:
-        """Return what gives attributes as they are before the next call."""
-        asked = [self._session.ask(f"reading {name}", "copy_of", self._number, name) for name in names]
-        return lambda: [one() for one in asked]
+    def attributes(self, names: Sequence[str], *, own: bool = False) -> Callable[[], list[Any]]:
+        """Return what gives attributes: copies of them as they are before the next call, unless `own`."""
+        session: Session = self._session
+        step = "get" if own else "copy_of"
+        asked = [session.ask(f"reading {name}", step, self._number, name) for name in names]
+        return lambda: session.held([one() for one in asked])
 
-    def attributes(self, names: Sequence[str]) -> list[Any]:
-        """Return attributes."""
-        values: list[Any] = self._session.attributes(self._number, names)
-        return values
+    def sharing(self, arrays: Sequence[Array]) -> Callable[[], list[tuple[int, int]]]:
+        """Return what gives the pairs, by their places, that share memory in the child."""
+        asked = self._session.ask("sharing memory", "sharing", *arrays)
 
-    def arrays_share_memory(self, one: Array, other: Array) -> bool:
-        """Return whether two arrays given to the layer or returned by it share memory where it lives."""
-        return bool(self._session.share_memory(one, other))
+        def pairs() -> list[tuple[int, int]]:
+            content, _ = asked()
+            return [(int(one), int(other)) for one, other in content["pairs"]]
+
+        return pairs
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.attributes([name])[0]
+        return self.attributes([name], own=True)()[0]
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._session.later("set", self._number, name, value)

@@ -8,8 +8,9 @@ import builtins
 import gc
 import time
 import weakref
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 from verification.case import Array
 from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.judge.process import Child, Limits
+from verification.layer import raised
 
 LOST = 6
 """Calls of the full timeout that a layer may lose before no more of it is tried."""
@@ -27,6 +29,9 @@ PATIENCE = 60
 
 MANY, LOOKS = 64, 30000
 """Arrays that are known, and times that one was looked at, from which on a search for garbage takes less time."""
+
+MANY_STEPS = 16
+"""Steps that wait, from which on they are sent: the child works while more are prepared here."""
 
 METHODS = ("forward", "backprop", "update_weights")
 """Methods that are called."""
@@ -67,15 +72,27 @@ class Asked:
 
     def __init__(self, session: "Session", at: int, doing: str) -> None:
         self._session, self.at, self.doing = session, at, doing
-        self.results: list[Any] = []
+        self.answer: Callable[[], Any] | None = None
 
     def __call__(self) -> Any:
-        """Return the result: of a question that is sent now, unless it was sent for another."""
-        if not self.results:
-            self._session.send()
-        if not self.results:
-            raise Stopped(f"{self.doing}: not known, since a call beside it did not end well")
-        return self.results[0]
+        """Return the result: of a question that is sent now, unless it was sent before."""
+        while self.answer is None:
+            self._session.go_on()
+        return self.answer()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Steps that were sent: what each does, the results asked for, and the arrays known, which are kept meanwhile."""
+
+    doing: list[str]
+    asked: list[Asked]
+    arrays: list[Array]
+
+    def fail(self, problem: Callable[[], BaseException]) -> None:
+        """Have all that was asked for raise this."""
+        for one in self.asked:
+            one.answer = partial(_raise, problem)
 
 
 class Session:
@@ -90,12 +107,12 @@ class Session:
         self._of: dict[int, int] = {}  # number by id
         self._gone: list[tuple[int, int]] = []  # number and id of arrays that are no more, noted at any time
         self._freed: list[int] = []
-        self._overlaps: set[frozenset[int]] | None = None  # arrays that share memory, if asked since the last call
         self._freed_layers: list[int] = []
         self._steps: list[list[Any]] = []  # not sent yet
         self._asked: list[Asked] = []  # steps among these
         self._held: list[Array] = []  # what these steps need
         self._given: list[int] = []
+        self._question: Question | None = None  # sent, not yet answered
 
     def later(self, *step: Any) -> None:
         """Have the child do a step before the next that is asked for."""
@@ -105,77 +122,73 @@ class Session:
     def ask(self, doing: str, *step: Any) -> Asked:
         """Have the child do a step before, or with, the next that is asked for; return what gives its result."""
         self.later(*step)
-        self._asked.append(Asked(self, len(self._steps) - 1, doing))
-        return self._asked[-1]
+        asked = Asked(self, len(self._steps) - 1, doing)
+        self._asked.append(asked)
+        if len(self._steps) >= MANY_STEPS:
+            self.go_on()
+        return asked
 
     def now(self, doing: str, *step: Any, timeout: float | None = None) -> Any:
         """Have the child do a step, and return its result or raise what it raised."""
         asked = self.ask(doing, *step)
-        self.send(timeout)
+        self.go_on(timeout)
         return asked()
 
-    def send(self, timeout: float | None = None) -> None:
-        """Have the child do all steps that wait, and keep their results; raise what the one that is asked for raised.
+    def go_on(self, timeout: float | None = None) -> None:
+        """Keep the results of the question that was sent, if one was; then send the steps that wait, if any do."""
+        if self._question:
+            self._receive(self._question)
+        if self._steps:
+            self._send(timeout)
 
-        PropertyFailed, which names the step, for what another raised, or one of several that are asked for.
-        """
+    def _send(self, timeout: float | None) -> None:
+        """Send the steps that wait, and do not wait for their results."""
         self._sweep()
-        for number, known in self._known.items():
-            array = self._array(number)
-            if number not in self._given and array is not None and array.tobytes() != known:
+        arrays = {number: array for number in self._arrays if (array := self._array(number)) is not None}
+        for number, array in arrays.items():
+            if number not in self._given and array.tobytes() != self._known[number]:
                 self._given.append(number)
-        arrays = [array for number in self._given if (array := self._array(number)) is not None]
-        question = {
+        given = [number for number in self._given if number in arrays]
+        message = {
             "steps": self._steps, "asked": [one.at for one in self._asked],
             "freed": self._freed, "freed_layers": self._freed_layers,
-            "given": [[self._of[id(array)], list(array.strides), array.flags.writeable] for array in arrays],
+            "given": [[number, list(arrays[number].strides), arrays[number].flags.writeable] for number in given],
         }  # fmt: skip
-        steps, asked, self._steps, self._asked = self._steps, self._asked, [], []
-        self._freed, self._freed_layers, self._given = [], [], []
-        doing = [step[2] if step[0] in CALLS else OTHER_STEPS.get(step[0], "") for step in steps]
-        for one in asked:
+        doing = [step[2] if step[0] in CALLS else OTHER_STEPS.get(step[0], "") for step in self._steps]
+        for one in self._asked:
             doing[one.at] = one.doing
-        self._overlaps = None
-        for array in arrays:
-            self._known[self._of[id(array)]] = array.tobytes()
-        start = time.monotonic()
+        self._question = Question(doing, self._asked, list(arrays.values()))
+        self._steps, self._asked, self._held = [], [], []
+        self._freed, self._freed_layers, self._given = [], [], []
+        for number in given:
+            self._known[number] = arrays[number].tobytes()
+        self.child.send(message, [arrays[number] for number in given], doing, timeout)
+
+    def _receive(self, question: "Question") -> None:
+        """Wait for the results of a question, and keep them, or what is raised in their place."""
+        start, doing = time.monotonic(), question.doing
         try:
-            answer, returned = self.child.ask(question, arrays, doing, timeout)
-            error = self._results(answer, returned, doing, asked)
+            self._results(*self.child.answer(), question)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
             self.child.stop()
-            raise Stopped(f"{doing[-1]} gave an answer that makes no sense: {type(strange).__name__}") from None
+            problem = f"{doing[-1]} gave an answer that makes no sense: {type(strange).__name__}"
+            question.fail(lambda: Stopped(problem))
         except Stopped as stopped:
             self.budget.lost += time.monotonic() - start
             self.budget.last = str(stopped)
-            raise
-        finally:
-            self.budget.taken += time.monotonic() - start
-            self._held = []
-        try:
-            if error:
-                raise error
-        finally:
-            del error  # which holds this frame, and with it the arrays
+            problem = str(stopped)
+            question.fail(lambda: Stopped(problem))
+        self.budget.taken += time.monotonic() - start
+        self._question = None
 
-    def attributes(self, layer: int, names: Sequence[str]) -> list[Any]:
-        """Return attributes of a layer; an array may be written into, and the child's is changed too."""
-        values = [one() for one in [self.ask(f"reading {name}", "get", layer, name) for name in names]]
+    def held(self, values: list[Any]) -> list[Any]:
+        """Return values that may be written into, and dropped: the child is told all the same."""
         self._held += values
         return values
 
     def free_layer(self, number: int) -> None:
         """Let the child drop a layer, with the next question."""
         self._freed_layers.append(number)
-
-    def share_memory(self, one: Array, other: Array) -> bool:
-        """Return whether the arrays share memory in the child."""
-        if self._overlaps is None:
-            if len(self._arrays) > MANY:  # each is held against each
-                gc.collect()
-            found, _ = self.now("sharing memory", "overlaps")
-            self._overlaps = {frozenset(map(int, pair)) for pair in found["pairs"]}
-        return one is other or frozenset((self._number(one), self._number(other))) in self._overlaps
 
     def _array(self, number: int) -> Array | None:
         reference = self._arrays.get(number)
@@ -215,11 +228,9 @@ class Session:
         self._of[id(array)] = number
         self._known[number] = array.tobytes()
 
-    def _results(
-        self, answer: dict[str, Any], returned: list[Array], doing: list[str], asked: list[Asked]
-    ) -> Exception | None:
-        """Write what changed into the arrays here, and keep the results or return the error that was raised."""
-        failure = None
+    def _results(self, answer: dict[str, Any], returned: list[Array], question: "Question") -> None:
+        """Write what changed into the arrays here, and keep the results, or what is raised in their place."""
+        doing, problem = question.doing, ""
         for number in answer["changed"]:
             values = returned.pop(0)
             if (array := self._array(number)) is None:
@@ -227,22 +238,22 @@ class Session:
             if (array.shape, array.dtype) != (values.shape, values.dtype):
                 was, is_now = (f"shape {one.shape} and {one.dtype}" for one in (array, values))
                 calls = " or ".join(name for name in dict.fromkeys(doing) if name in METHODS) or doing[-1]
-                failure = PropertyFailed(f"{calls} changes an array in place: it had {was}, and has {is_now}")
+                problem = f"{calls} changes an array in place: it had {was}, and has {is_now}"
                 self._gone.append((number, id(array)))  # it cannot be kept the same on both sides
                 continue
             if array.flags.writeable:
                 array[...] = values
             self._known[number] = values.tobytes()
-        if raised := answer.get("raised"):
-            error: Exception = error_of(raised)
-            what = doing[raised["at"]]
-            if [raised["at"]] != [one.at for one in asked]:
-                where = getattr(error, "where", "")
-                error = PropertyFailed(f"{what} raised {type(error).__name__}: {error}" + f" ({where})" * bool(where))
-            return failure or error
-        for one, result in zip(asked, answer["results"], strict=True):
-            one.results.append(self._result(result, returned))
-        return failure
+        error: dict[str, Any] = answer.get("raised") or {}
+        at = error["at"] if error else len(doing)
+        done = [one for one in question.asked if one.at < at]
+        for one, result in zip(done, answer["results"], strict=True):
+            one.answer = partial(_given, self._result(result, returned))
+        for one in question.asked[len(done) :]:
+            own = partial(error_of, error)
+            one.answer = partial(_raise, own if one.at == at else partial(raised, doing[at], own()))
+        if problem:
+            question.fail(lambda: PropertyFailed(problem))
 
     def _result(self, result: Any, returned: list[Array]) -> Any:
         items = result.get("items") if isinstance(result, dict) else None
@@ -269,6 +280,14 @@ class Session:
         array.setflags(write=item.get("writeable", True) is not False)
         self._know(number, array)
         return array
+
+
+def _given(result: Any) -> Any:
+    return result
+
+
+def _raise(error: Callable[[], BaseException]) -> None:
+    raise error()  # a new one each time: its traceback holds arrays
 
 
 def plain(text: object) -> str:

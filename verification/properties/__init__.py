@@ -1,8 +1,10 @@
 """The properties of every layer. Each is a sentence, its docstring the equation; it raises where that is not so.
 
-A property asks the trial for its arrays and layers, and never returns a verdict, prints or skips.
+A property asks the trial for its arrays and layers, and never returns a verdict, prints or skips. It yields where it
+has asked for results and before it looks at them: a layer in another process is then asked by many properties at once.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy, just
@@ -33,20 +35,30 @@ from verification.properties.rounding import (
     rounding_stays_within_the_bound,
 )
 from verification.spec import LayerSpec, Property
+from verification.trial import Trial
 
 
 @dataclass(frozen=True)
 class Collected:
     """A property that applies to a spec, whether it is "required" or "hardening", and the cases to try."""
 
-    check: Property
+    function: Property
     kind: str
     cases: SearchStrategy[Case]
 
     @property
     def name(self) -> str:
         """The property's sentence."""
-        return self.check.__name__
+        return self.function.__name__
+
+    def check(self, trial: Trial) -> None:
+        """Try it; raise PropertyFailed if it does not hold."""
+        for _ in self.steps(trial):
+            pass
+
+    def steps(self, trial: Trial) -> Iterator[None]:
+        """Try it step by step: each step needs what the one before has asked for."""
+        yield from self.function(trial) or ()
 
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:
@@ -78,4 +90,6 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
         own_cases[is_exact_at_a_realistic_size] = just(spec.realistic)
     if spec.extremes is not None:
         own_cases[extremes_come_out_right] = spec.extremes
-    return tuple(Collected(check, kind, own_cases.get(check, spec.cases)) for check, kind, applies in table if applies)
+    return tuple(
+        Collected(function, kind, own_cases.get(function, spec.cases)) for function, kind, applies in table if applies
+    )

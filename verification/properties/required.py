@@ -1,6 +1,6 @@
 """Properties required of every layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from verification.strategies import LAYOUTS
 from verification.trial import STEP, Trial, slope, steps
 
 
-def forward_matches_reference(trial: Trial) -> None:
+def forward_matches_reference(trial: Trial) -> Iterator[None]:
     """forward(x) == reference(x, parameters)."""
-    trial.compare("forward(x)", trial.layer().forward(trial.x), trial.y)
+    y = trial.layer().forward_later(trial.x)
+    yield
+    trial.compare("forward(x)", y(), trial.y)
 
 
-def backprop_matches_directional_differences(trial: Trial) -> None:
+def backprop_matches_directional_differences(trial: Trial) -> Iterator[None]:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
     at = trial.smooth_arguments()
     name = trial.pick(list(trial.spec.gradients))
@@ -36,6 +38,7 @@ def backprop_matches_directional_differences(trial: Trial) -> None:
 
     exact = not trial.spec.rtol
     asked = [y(step) for step in steps(exact)]
+    yield
     gradient = returned()[name]
     change = slope([trial.expect_shape("forward(x)", one(), trial.y.shape) for one in asked], exact) / trial.unit
     if not trial.spec.rtol:
@@ -45,50 +48,56 @@ def backprop_matches_directional_differences(trial: Trial) -> None:
         raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
 
 
-def backprop_is_the_adjoint(trial: Trial) -> None:
+def backprop_is_the_adjoint(trial: Trial) -> Iterator[None]:
     """<dLdy, A v> == <dLdx, v>, where y = A x + c; and so for each parameter that y is affine in.
 
     A is that of the reference, so this holds backprop against what is right whatever forward does.
     """
-    hold_against_reference(trial, gradients(trial, trial.layer(), trial.x, trial.dLdy), trial.arguments)
+    returned = gradients_later(trial, trial.layer(), trial.x, trial.dLdy)
+    yield
+    hold_against_reference(trial, returned(), trial.arguments)
 
 
-def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
+def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> Iterator[None]:
     """backprop(x, -3u) == -3 backprop(x, u).
 
     That backprop(x, u + v) == backprop(x, u) + backprop(x, v) follows from the identities above.
     """
     layer, u = trial.layer(), trial.dLdy
     once, thrice = gradients_later(trial, layer, trial.x, u), gradients_later(trial, layer, trial.x, -3.0 * u)
+    yield
     gradient_of_u = once()
     for name, gradient in thrice().items():
         because = " for dLdy = -3u: it is not -3 times that for u"
         trial.compare(f"dLd{name}", gradient, -3.0 * gradient_of_u[name], because)
 
 
-def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
+def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> Iterator[None]:
     """dLdx.shape == x.shape and dLdW.shape == W.shape, and so for each parameter."""
-    gradients(trial, trial.layer(), trial.x, trial.dLdy)
+    returned = gradients_later(trial, trial.layer(), trial.x, trial.dLdy)
+    yield
+    returned()
 
 
-def arguments_are_left_alone(trial: Trial) -> None:
+def arguments_are_left_alone(trial: Trial) -> Iterator[None]:
     """x, dLdy and the parameters are the same after forward and backprop as before."""
     layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
     before = layer.parameters_later()
 
-    def check(method: str, result: Callable[[], object]) -> None:
+    def check(method: str, result: Callable[[], object]) -> Iterator[None]:
         parameters = layer.parameters_later()
+        yield
         result()
         after = {"x": x, "dLdy": dLdy, **parameters()}
         for name, array in {"x": trial.x, "dLdy": trial.dLdy, **before()}.items():
             if after[name].dtype != array.dtype or not np.array_equal(after[name], array, equal_nan=True):
                 raise _changed(method, name, after[name], array)
 
-    check("forward", layer.forward_later(x, as_is=True))
-    check("backprop", layer.backprop_later(x, dLdy, as_is=True))
+    yield from check("forward", layer.forward_later(x, as_is=True))
+    yield from check("backprop", layer.backprop_later(x, dLdy, as_is=True))
 
 
-def history_is_irrelevant(trial: Trial) -> None:
+def history_is_irrelevant(trial: Trial) -> Iterator[None]:
     """forward and backprop of a used layer == those of a new one, whatever it was used for.
 
     For other values of the same shape, another batch size, other parameters (assigned, or changed in
@@ -119,19 +128,22 @@ def history_is_irrelevant(trial: Trial) -> None:
     because = f", not what a new layer gives, once the layer was used ({event})"
     new = trial.layer(then).both_later(then["x"], dLdy)
     returned = used.backprop_later(x, dLdy, straight=True, as_is=True)
-    y, (expected_y, expected) = used.forward_later(x, as_is=True), new()
+    y = used.forward_later(x, as_is=True)
+    yield
+    expected_y, expected = new()
     for name, gradient in returned().items():
         trial.compare(f"dLd{name}", gradient, expected[name], because)
     trial.compare("forward(x)", y(), expected_y, because)
 
 
-def batch_items_are_independent(trial: Trial) -> None:
+def batch_items_are_independent(trial: Trial) -> Iterator[None]:
     """forward(x)[i] == forward(x[i:i+1])[0], and dLdx[i] alike."""
     x, u = trial.x, trial.dLdy
     if len(x) < 2:  # two different images, one of them the other turned around
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
     layer, i = trial.layer(), trial.pick(list(range(len(x))))
     together, alone = both_later(trial, layer, x, u), layer.both_later(x[i : i + 1], u[i : i + 1])
+    yield
     (y, returned), (y_alone, returned_alone) = together(), alone()
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)
@@ -140,22 +152,26 @@ def batch_items_are_independent(trial: Trial) -> None:
         trial.compare("dLdx", returned["x"][i : i + 1], returned_alone["x"], because)
 
 
-def memory_layout_is_irrelevant(trial: Trial) -> None:
+def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
     """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
     name = trial.pick(LAYOUTS)
     x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
     because = f" when the arrays are stored {name}"
     names = ("x", *trial.spec.parameters)
     plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
-    expected = trial.layer(plain).both(plain["x"], np.array(dLdy))
+    of_plain = trial.layer(plain).both_later(plain["x"], np.array(dLdy))
+    yield
+    expected_y, expected = of_plain()
     layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
     try:
-        y, returned = layer.both(x, dLdy, as_is=True, own=True)
+        answer = layer.both_later(x, dLdy, as_is=True, own=True)
+        yield
+        y, returned = answer()
     except PropertyFailed as failure:
         raise PropertyFailed(f"{failure.sentence}{because}") from failure
-    trial.compare("forward(x)", y, expected[0], because)
+    trial.compare("forward(x)", y, expected_y, because)
     for argument, gradient in returned.items():
-        trial.compare(f"dLd{argument}", gradient, expected[1][argument], because)
+        trial.compare(f"dLd{argument}", gradient, expected[argument], because)
 
 
 def is_exact_at_a_realistic_size(trial: Trial) -> None:

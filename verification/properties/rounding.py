@@ -1,6 +1,6 @@
 """Properties of rounding: results may differ from the exact ones by the a-priori bound of a sum of products."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -11,21 +11,21 @@ from verification.properties.shared import exact_in, gradients_later, size
 from verification.trial import Trial
 
 
-def rounding_stays_within_the_bound(trial: Trial) -> None:
+def rounding_stays_within_the_bound(trial: Trial) -> Iterator[None]:
     """|forward(x) - y| <= 2 gamma_k magnitude(x, W, b), where gamma_k = k u / (1 - k u), u = 2^-53.
 
     The a-priori bound of a sum of k products in any order, once for the layer and once for the
     reference; the values use all bits of a float64. <dLdx, v> against <dLdy, A v> is bounded alike.
     """
-    _rounding(trial, np.dtype(np.float64))
+    return _rounding(trial, np.dtype(np.float64))
 
 
-def float32_in_stays_within_its_bound(trial: Trial) -> None:
+def float32_in_stays_within_its_bound(trial: Trial) -> Iterator[None]:
     """Float32 x, dLdy and parameters give results within gamma_k of the exact ones, with u = 2^-24."""
-    _rounding(trial, np.dtype(np.float32))
+    return _rounding(trial, np.dtype(np.float32))
 
 
-def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
+def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> Iterator[None]:
     """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
     given = {
         name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
@@ -42,6 +42,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
         gradients = gradients_later(trial, trial.layer(moved), moved["x"], dLdy)
     else:
         gradients = gradients_later(trial, layer, given["x"], dLdy)
+    yield
     y, returned = trial.expect_shape("forward(x)", answer(), trial.y.shape), gradients()
     k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
     _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)

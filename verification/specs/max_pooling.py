@@ -1,6 +1,6 @@
 """The assignment's max-pooling: square windows of pool_size entries a side, one every stride entries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def sizes_divide(case: Case) -> dict[str, bool]:
     return {"the windows fill the image": all((side - pool) % stride == 0 for side in case.arrays["x"].shape[2:])}
 
 
-def gradient_is_a_subgradient(trial: Trial) -> None:
+def gradient_is_a_subgradient(trial: Trial) -> Iterator[None]:
     """With dLdy at one window an image: dLdx >= 0 where its entries are the largest, 0 elsewhere, sum dLdy.
 
     Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
@@ -75,7 +75,9 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
     i, j = trial.pick(list(np.ndindex(y.shape[2:])))
     dLdy = np.zeros(y.shape)
     dLdy[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", y.shape[:2]))
-    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, dLdy)["x"], x.shape)
+    returned = trial.layer().backprop_later(x, dLdy)
+    yield
+    gradient = trial.expect_shape("dLdx", returned()["x"], x.shape)
     window = np.s_[:, :, i * stride : i * stride + pool, j * stride : j * stride + pool]
     allowed = np.zeros(x.shape, bool)
     allowed[window] = x[window] == y[:, :, i : i + 1, j : j + 1]
@@ -85,17 +87,19 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
     _same_sums(trial, gradient, dLdy, f"{where}, which the largest entries should share")
 
 
-def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
+def gradient_conserves_the_upstream_sum(trial: Trial) -> Iterator[None]:
     """sum(dLdx) == sum(dLdy), over each image and channel."""
-    gradient = trial.layer().backprop(trial.x, trial.dLdy)["x"]
-    _same_sums(trial, trial.expect_shape("dLdx", gradient, trial.x.shape), trial.dLdy, "")
+    returned = trial.layer().backprop_later(trial.x, trial.dLdy)
+    yield
+    _same_sums(trial, trial.expect_shape("dLdx", returned()["x"], trial.x.shape), trial.dLdy, "")
 
 
-def is_monotone(trial: Trial) -> None:
+def is_monotone(trial: Trial) -> Iterator[None]:
     """forward(x + d) >= forward(x) for d >= 0."""
     larger = trial.x + abs(trial.whole("d", trial.x.shape))
     layer = trial.layer()
     less, more = layer.forward_later(trial.x), layer.forward_later(larger)
+    yield
     before, after = less(), more()
     trial.compare("forward(x + d)", np.minimum(after, before), before, ": it is less than forward(x)", label="y")
 

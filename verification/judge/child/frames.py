@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 HEADER = 1 << 20
 """Bytes that the JSON of a message may have."""
 
-ARRAYS = 256
+ARRAYS = 1024
 """Arrays that a message may have."""
 
 PATIENCE = 1e-3

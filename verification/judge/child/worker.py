@@ -56,6 +56,7 @@ class Worker:
         self.layers: dict[int, Any] = {}
         self.arrays: dict[int, Any] = {}
         self.known: dict[int, Any] = {}  # values, shape and dtype of each array as the parent has them
+        self.numbers: dict[int, int] = {}  # of these arrays, by their id
         self.own = 0
 
     def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
@@ -79,8 +80,8 @@ class Worker:
         changed = [number for number, array in self.arrays.items() if _state(array) != self.known[number]]
         sent = [self.arrays[number] for number in changed]
         answer["changed"] = changed
-        if "raised" not in answer:
-            answer["results"] = [self.result(results[at], sent) for at in request["asked"]]
+        self.numbers = {id(array): number for number, array in self.arrays.items()}
+        answer["results"] = [self.result(results[at], sent) for at in request["asked"] if at < len(results)]
         for number in changed:
             self.known[number] = _state(self.arrays[number])
         return answer, sent
@@ -121,10 +122,10 @@ class Worker:
             array = np.asarray(value)
             if array.dtype.kind not in "fiubc":
                 return {"kind": "array", "of": str(array.dtype)[:TEXT]}
-            for number, other in self.arrays.items():
-                if other is array:
-                    return {"kind": "array", "number": number}
+            if (number := self.numbers.get(id(array))) is not None:
+                return {"kind": "array", "number": number}
             self.own -= 1
+            self.numbers[id(array)] = self.own
             self.arrays[self.own], self.known[self.own] = array, _state(array)
             sent.append(array)
             return {"kind": "array", "number": self.own, "writeable": array.flags.writeable}
@@ -188,18 +189,11 @@ class Worker:
             return Plain({"raised": _raised(error)}, [])
         return Plain({"raised": None}, [])
 
-    def do_overlaps(self) -> Plain:
-        """Return the pairs of arrays that share memory."""
-        pairs = [
-            pair for pair in combinations(self.arrays, 2) if np.may_share_memory(*(self.arrays[one] for one in pair))
-        ]
-        return Plain({"pairs": [pair for pair in pairs if self._overlap(*pair)]}, [])
-
-    def _overlap(self, one: int, other: int) -> bool:
-        try:
-            return np.shares_memory(self.arrays[one], self.arrays[other], max_work=10**5)  # type: ignore[arg-type]
-        except np.exceptions.TooHardError:
-            return True
+    def do_sharing(self, *numbers: int) -> Plain:
+        """Return the pairs of these arrays, by their places, that share memory."""
+        arrays = [self.arrays[number] for number in numbers]
+        pairs = combinations(range(len(arrays)), 2)
+        return Plain({"pairs": [pair for pair in pairs if _share(*(arrays[place] for place in pair))]}, [])
 
     def do_titles(self, source: int, filename: str, seed: int, data: str) -> Plain:
         """Run the script of question 5; return the images that it shows, and their titles."""
@@ -209,6 +203,13 @@ class Worker:
 
 def _state(array: Any) -> tuple[bytes, tuple[int, ...], Any]:
     return array.tobytes(), array.shape, array.dtype
+
+
+def _share(one: Any, other: Any) -> bool:
+    try:
+        return np.shares_memory(one, other, max_work=10**5)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True
 
 
 def _copied(value: Any) -> Any:
