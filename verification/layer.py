@@ -45,6 +45,10 @@ class Distant(ABC):
         The arrays were given to the layer, or returned by it.
         """
 
+    @abstractmethod
+    def settle(self) -> None:
+        """Wait until all that was asked for has ended, so that nothing that comes next is blamed for it."""
+
 
 class Layer:
     """The layer under test: every call is checked for form and, if the trial keeps a script, written down.
@@ -99,6 +103,11 @@ class Layer:
             return {name: _real(f"reading {name}", value) for name, value in given}
 
         return values
+
+    def settle(self) -> None:
+        """Wait until all that was asked for has ended, where the layer is in another process."""
+        if isinstance(self.raw, Distant):
+            self.raw.settle()
 
     def sharing_later(self, arrays: Mapping[str, Array]) -> Callable[[], list[tuple[str, str]]]:
         """Return what gives the pairs of names whose arrays share memory where the layer lives, like forward_later."""

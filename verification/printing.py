@@ -83,7 +83,7 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
     """Print table, notes and failures; and the verdict, unless seconds is None."""
     if reports:
-        console.print(table(reports, plain=not console.is_terminal))
+        console.print(table(reports, plain=not console.is_terminal, times=seconds is not None))
     for report in reports:
         for item in report.properties:
             if item.verdict != "failed" and item.message:
@@ -109,22 +109,26 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
     )
 
 
-def table(reports: Sequence[Report], plain: bool) -> Table:
-    """Return the table layers x properties with examples, time and verdict; plain has a layer in every line."""
+def table(reports: Sequence[Report], plain: bool, times: bool) -> Table:
+    """Return the table layers x properties with examples, times and verdict; plain has a layer in every line.
+
+    No times where a layer is in another process, which is asked by all properties at once.
+    """
     result = Table(box=None, pad_edge=False) if plain else Table(box=SIMPLE)
     for header in ("layer", "property", "kind") if plain else ("property",):
         result.add_column(header, no_wrap=plain, ratio=None if plain else 1)
     result.add_column("examples", justify="right")
-    result.add_column("seconds", justify="right")
+    if times:
+        result.add_column("seconds", justify="right")
     result.add_column("verdict")
     for report in reports:
         if not plain:
-            result.add_row(f"[bold]{escape(report.name)}[/]", "", "", "")
+            result.add_row(f"[bold]{escape(report.name)}[/]")
         for item in report.properties:
             name = item.sentence
             kind = " [dim](hardening)[/]" if item.kind == "hardening" else ""
             first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
-            result.add_row(*first, str(item.examples), f"{item.seconds:.2f}", verdict)
+            result.add_row(*first, str(item.examples), *[f"{item.seconds:.2f}"] * times, verdict)
         result.add_section()
     return result

@@ -5,7 +5,7 @@ or else 1 or -1, becomes so. Nothing here depends on the clock, so a seed gives 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -45,11 +45,17 @@ class Outcome:
 
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
-        self.examples += 1
-        self.random += trial.case.seed > 1
         trial.rounded = 0.0
-        item.check(trial)
+        try:
+            item.check(trial)
+        finally:
+            self.tried(trial.case)
         self.rounds(trial.rounded)
+
+    def tried(self, case: Case) -> None:
+        """Note one more example."""
+        self.examples += 1
+        self.random += case.seed > 1
 
     def rounds(self, error: float) -> None:
         """Note by how much an example was rounded, if it was."""
@@ -94,21 +100,17 @@ def survey(
             for item, outcome in zip(items, outcomes, strict=True)
             if outcome.case is None and outcome.failure is None
         }
-        held = together(trial, list(left))
+        held = together(trial, left)
         for item, outcome in left.items():
-            if item in held:
-                outcome.examples += 1
-                outcome.random += trial.case.seed > 1
-                outcome.rounds(held[item])
-                continue
-            start = time.perf_counter()
-            try:
-                outcome.count(trial, item)
-            except PropertyFailed:
-                outcome.case = case
-            except Stopped as stopped:
-                outcome.stop(spec, item, case, stopped)
-            outcome.seconds += time.perf_counter() - start
+            if item not in held:
+                start = time.perf_counter()
+                try:
+                    outcome.count(trial, item)
+                except PropertyFailed:
+                    outcome.case = case
+                except Stopped as stopped:
+                    outcome.stop(spec, item, case, stopped)
+                outcome.seconds += time.perf_counter() - start
 
     seeded(seed)(_hypothesis(run, items[0].cases, profile))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
@@ -121,24 +123,28 @@ def survey(
     return outcomes
 
 
-def together(trial: Trial, items: Sequence[Collected]) -> dict[Collected, float]:
-    """Try properties side by side, step by step; return those that hold, and by how much each was rounded.
+def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> set[Collected]:
+    """Try properties side by side, step by step, and count those that hold; return them.
 
     One that fails may do so because of what another did to the layer's process, so it is to be tried alone.
     """
-    running, rounded = {item: item.steps(trial) for item in items}, dict.fromkeys(items, 0.0)
-    held = {}
+    running, rounded = {item: item.steps(trial) for item in outcomes}, dict.fromkeys(outcomes, 0.0)
+    held = set()
     while running:
         for item, steps in list(running.items()):
-            trial.rounded = rounded[item]
+            start, trial.rounded = time.perf_counter(), rounded[item]
             try:
                 next(steps)
                 rounded[item] = trial.rounded
             except StopIteration:
-                held[item] = trial.rounded
                 del running[item]
+                held.add(item)
+                outcomes[item].tried(trial.case)
+                outcomes[item].rounds(trial.rounded)
             except (PropertyFailed, Stopped):
                 del running[item]
+            outcomes[item].seconds += time.perf_counter() - start
+    trial.settle()
     return held
 
 

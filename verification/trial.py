@@ -42,6 +42,7 @@ class Trial:
         }
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
+        self._last: Layer | None = None
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
@@ -108,7 +109,13 @@ class Trial:
 
     def layer(self, parameters: Mapping[str, Array] | None = None, *, as_is: bool = False) -> Layer:
         """Return a new layer, with the parameters of the case unless given here."""
-        return Layer(self, {**self.arguments, **(parameters or {})}, as_is=as_is)
+        self._last = Layer(self, {**self.arguments, **(parameters or {})}, as_is=as_is)
+        return self._last
+
+    def settle(self) -> None:
+        """Wait until layers in another process have done all that they were asked."""
+        if self._last:
+            self._last.settle()
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""

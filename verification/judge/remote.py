@@ -79,6 +79,10 @@ class RemoteLayer(Distant):
 
         return pairs
 
+    def settle(self) -> None:
+        """Wait until all that was asked for has ended."""
+        self._session.settle()
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

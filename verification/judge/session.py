@@ -141,6 +141,11 @@ class Session:
         if self._steps:
             self._send(timeout)
 
+    def settle(self) -> None:
+        """Wait until there is nothing left to be sent or received."""
+        while self._question or self._steps:
+            self.go_on()
+
     def _send(self, timeout: float | None) -> None:
         """Send the steps that wait, and do not wait for their results."""
         self._sweep()

@@ -53,8 +53,11 @@ class Collected:
 
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold."""
-        for _ in self.steps(trial):
-            pass
+        try:
+            for _ in self.steps(trial):
+                pass
+        finally:
+            trial.settle()
 
     def steps(self, trial: Trial) -> Iterator[None]:
         """Try it step by step: each step needs what the one before has asked for."""
