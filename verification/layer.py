@@ -47,7 +47,10 @@ class Distant(ABC):
 
     @abstractmethod
     def settle(self) -> None:
-        """Wait until all that was asked for has ended, so that nothing that comes next is blamed for it."""
+        """Wait until all that was asked for has ended, so that nothing that comes next is blamed for it.
+
+        Raise Stopped if the other process ends over it.
+        """
 
 
 class Layer:
@@ -105,7 +108,7 @@ class Layer:
         return values
 
     def settle(self) -> None:
-        """Wait until all that was asked for has ended, where the layer is in another process."""
+        """Wait until all that was asked for has ended, where the layer is in another process; or raise Stopped."""
         if isinstance(self.raw, Distant):
             self.raw.settle()
 

@@ -144,7 +144,8 @@ def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> set[Collect
             except (PropertyFailed, Stopped):
                 del running[item]
             outcomes[item].seconds += time.perf_counter() - start
-    trial.settle()
+    with suppress(Stopped):
+        trial.settle()
     return held
 
 

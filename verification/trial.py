@@ -113,7 +113,7 @@ class Trial:
         return self._last
 
     def settle(self) -> None:
-        """Wait until layers in another process have done all that they were asked."""
+        """Wait until layers in another process have done all that they were asked; raise Stopped if one ends it."""
         if self._last:
             self._last.settle()
 

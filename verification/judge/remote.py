@@ -80,7 +80,7 @@ class RemoteLayer(Distant):
         return pairs
 
     def settle(self) -> None:
-        """Wait until all that was asked for has ended."""
+        """Wait until all that was asked for has ended; raise Stopped if the child ends over it."""
         self._session.settle()
 
     def __getattr__(self, name: str) -> Any:

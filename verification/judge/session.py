@@ -142,9 +142,12 @@ class Session:
             self._send(timeout)
 
     def settle(self) -> None:
-        """Wait until there is nothing left to be sent or received."""
+        """Wait until there is nothing left to be sent or received; raise Stopped if the child ends over it."""
+        alive = self.child.alive
         while self._question or self._steps:
             self.go_on()
+        if alive and not self.child.alive:
+            raise Stopped(self.budget.last)
 
     def _send(self, timeout: float | None) -> None:
         """Send the steps that wait, and do not wait for their results."""
@@ -171,17 +174,17 @@ class Session:
 
     def _receive(self, question: "Question") -> None:
         """Wait for the results of a question, and keep them, or what is raised in their place."""
-        start, doing = time.monotonic(), question.doing
+        start, problem = time.monotonic(), ""
         try:
             self._results(*self.child.answer(), question)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as strange:
             self.child.stop()
-            problem = f"{doing[-1]} gave an answer that makes no sense: {type(strange).__name__}"
-            question.fail(lambda: Stopped(problem))
+            problem = f"{question.doing[-1]} gave an answer that makes no sense: {type(strange).__name__}"
         except Stopped as stopped:
-            self.budget.lost += time.monotonic() - start
-            self.budget.last = str(stopped)
             problem = str(stopped)
+            self.budget.lost += time.monotonic() - start
+        if problem:
+            self.budget.last = problem
             question.fail(lambda: Stopped(problem))
         self.budget.taken += time.monotonic() - start
         self._question = None

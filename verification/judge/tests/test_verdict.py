@@ -9,8 +9,15 @@ from hypothesis import settings
 
 from verification import accuracy, check
 from verification.assignment import KINDS
-from verification.judge.process import Limits
+from verification.case import Case
+from verification.failure import Stopped
+from verification.judge.process import Child, Limits
+from verification.judge.remote import Submission
 from verification.judge.verdict import FileVerdict, judge
+from verification.properties import Collected, properties
+from verification.search import Outcome, together
+from verification.spec import LayerSpec
+from verification.trial import Trial
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
 THOROUGH = settings().max_examples > 100
@@ -41,6 +48,12 @@ BUGS = {
     "ties counted fully": (
         "            p, q = np.unravel_index(window.argmax(), window.shape)\n            dLdx[n, c, i * step + p, j * step + q] += dLdy[n, c, i, j]",
         "            place = np.s_[n, c, i * step : i * step + size, j * step : j * step + size]\n            dLdx[place] += (window == window.max()) * dLdy[n, c, i, j]",
+    ),
+    "returns a buffer of the class": (
+        "        return windows(x, (self.pool_size, self.pool_size), self.stride).max(axis=(4, 5))",
+        "        y = windows(x, (self.pool_size, self.pool_size), self.stride).max(axis=(4, 5))\n"
+        "        vars(np).setdefault('max buffers', {}).setdefault(y.shape, y)[...] = y\n"
+        "        return vars(np)['max buffers'][y.shape]",
     ),
     "raises": ("        dLdx = np.zeros(x.shape)\n", "        raise NotImplementedError('later')\n"),
 }
@@ -220,6 +233,49 @@ def test_an_x_changes_in_place_only_after_the_calls_before():
     (failure,) = [item for item in report.failures if item.kind == "required"]
     assert failure.message.startswith("forward(x) is wrong, not what a new layer gives")
     assert "(x changed in place)" in failure.message
+
+
+def in_a_child(source: bytes, timeout: float = 60) -> tuple[LayerSpec, Case, dict[str, Collected]]:
+    """Return the spec of the convolution in a file, a case, and the properties that are tried on all cases."""
+    kind = KINDS[0]
+    spec = kind.spec(Submission(source, "hw4_nn.py", kind.classes, 0, Limits(timeout=timeout)).make(kind.classes[0]))
+    return spec, kind.case((2, 3, 5, 5), 3), {item.name: item for item in properties(spec) if item.cases is spec.cases}
+
+
+def test_what_a_property_leaves_behind_is_not_held_against_the_next():
+    first_accepted = (
+        "def forward(self, x):\n        return np",
+        "def forward(self, x):\n        x = x.reshape(-1, *x.shape) if x.ndim < 4 else x\n        return np",
+    )
+    last_hangs = (
+        "        kw, kh = self.W.shape[2:]\n",
+        "        kw, kh = self.W.shape[2:]\n        while len(x) != len(dLdy):\n            pass\n",
+    )
+    spec, case, items = in_a_child(changed(first_accepted, last_hangs), timeout=2)
+    with pytest.raises(Stopped, match=r"backprop did not return within 2 s"):
+        items["bad_arguments_are_refused"].check(Trial(spec, case))
+    items["forward_matches_reference"].check(Trial(spec, case))
+    assert not together(Trial(spec, case), {items["bad_arguments_are_refused"]: Outcome()})
+    items["forward_matches_reference"].check(Trial(spec, case))
+
+
+def test_all_properties_ask_for_a_case_together(monkeypatch):
+    sent = []
+    send = Child.send
+
+    def counted(child, *question):
+        sent.append(question)
+        send(child, *question)
+
+    monkeypatch.setattr(Child, "send", counted)
+    spec, case, all_items = in_a_child(RIGHT.encode())
+    items = [item for item in all_items.values() if item.kind == "required"]
+    assert together(Trial(spec, case), {item: Outcome() for item in items}) == set(items)
+    assert len(sent) < len(items)
+    sent.clear()
+    for item in items:
+        item.check(Trial(spec, case))
+    assert len(sent) >= len(items)
 
 
 def test_what_is_missing_is_said_and_the_other_layer_is_checked():
