@@ -23,15 +23,22 @@ class Distant(ABC):
     """A layer in another process: beside forward and backprop it has calls that are asked together."""
 
     @abstractmethod
-    def later(self, method: str, *arrays: Array, own: bool = False) -> Callable[[], Any]:
-        """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
+    def assign(self, name: str, array: Array) -> None:
+        """Set an attribute to a copy of an array."""
+
+    @abstractmethod
+    def later(self, method: str, *arrays: Array, as_is: bool = False, own: bool = False) -> Callable[[], Any]:
+        """Call a method before or with the next call; return what gives its result, a copy unless `own`.
+
+        The layer gets copies of the arrays, unless `as_is`: then what it writes into them arrives here.
+        """
 
     @abstractmethod
     def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
         """Call a method before or with the next call; return what raises what it raised, if it did."""
 
     @abstractmethod
-    def put_off(self, method: str, *arrays: Array) -> None:
+    def put_off(self, method: str, *arrays: Array, as_is: bool = False) -> None:
         """Call a method before the next call, with nothing to be known of its result."""
 
     @abstractmethod
@@ -77,7 +84,7 @@ class Layer:
             }  # fmt: skip
             script.write(script.spelling.construct, **self._written)
         for name in (*spec.parameters, *spec.constants):
-            setattr(self.raw, name, arrays[name] if as_is else arrays[name].copy())
+            self._set(name, arrays[name], as_is=as_is)
             if script:
                 self._written[name] = script.array(name, arrays[name])
                 attribute = script.spelling.names.get(name, name)
@@ -86,6 +93,12 @@ class Layer:
                     array=self._written[name],
                 )  # fmt: skip
         self._forwarded: Array | None = None
+
+    def _set(self, name: str, array: Array, *, as_is: bool = False) -> None:
+        if isinstance(self.raw, Distant) and not as_is:
+            self.raw.assign(name, array)
+        else:
+            setattr(self.raw, name, array if as_is else array.copy())
 
     def parameters(self, *names: str) -> dict[str, Array]:
         """Return the layer's own parameters and constants, all unless some are named."""
@@ -149,7 +162,7 @@ class Layer:
             return self.raw.attempt(method, *given)
         try:
             with np.errstate(all="ignore"):
-                getattr(self.raw, method)(*given)
+                getattr(self.raw, method)(*(array.copy() for array in given))
         except Exception as error:
             return partial(_raise, error)
         return lambda: None
@@ -164,7 +177,7 @@ class Layer:
         if own is not None and in_place:
             own[...] = array
         else:
-            setattr(self.raw, name, array.copy())
+            self._set(name, array)
 
     def backprop(
         self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False, straight: bool = False
@@ -208,20 +221,21 @@ class Layer:
                 self.backprop(x.copy(), dLdy, straight=True)
             return
         self._write_forward(x)
-        self.raw.put_off("forward", x if as_is else x.copy())
+        self.raw.put_off("forward", x, as_is=as_is)
         if dLdy is not None:
             self._write_backprop(x, dLdy)
-            self.raw.put_off("backprop", x.copy(), dLdy.copy())
+            self.raw.put_off("backprop", x, dLdy)
         self._forwarded = x
 
     def _later(
         self, method: str, given: Sequence[Array], made: Callable[[Any], Any], *, as_is: bool, own: bool
     ) -> Callable[[], Any]:
         """Call a method, with copies unless as_is; return what gives `made` of its result, copied unless own."""
-        raw, given = self.raw, given if as_is else [array.copy() for array in given]
+        raw = self.raw
         if isinstance(raw, Distant):
-            answer = raw.later(method, *given, own=own)
+            answer = raw.later(method, *given, as_is=as_is, own=own)
             return lambda: made(_guarded(method, answer))
+        given = given if as_is else [array.copy() for array in given]
         result = made(_guarded(method, lambda: getattr(raw, method)(*given)))
         if not own:
             one = isinstance(result, np.ndarray)

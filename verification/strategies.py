@@ -101,11 +101,11 @@ def spaced(array: Array, gap: float) -> Array:
 
 LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
     "in Fortran order": lambda a: np.array(a, order="F"),
-    "with negative strides": lambda a: a[..., ::-1].copy()[..., ::-1] if a.ndim and a.shape[-1] > 1 else a,
-    "as a slice of a larger array": lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a,
-    "as every second image of a larger array": lambda a: np.repeat(a, 2, axis=0)[::2] if a.ndim else a,
+    "with negative strides": lambda a: a[..., ::-1].copy()[..., ::-1] if a.ndim and a.shape[-1] > 1 else a.copy(),
+    "as a slice of a larger array": lambda a: np.repeat(a, 2, axis=-1)[..., ::2] if a.ndim else a.copy(),
+    "as every second image of a larger array": lambda a: np.repeat(a, 2, axis=0)[::2] if a.ndim else a.copy(),
     "read-only": lambda a: _read_only(a.copy()),
-    "with zero strides (broadcast)": lambda a: np.broadcast_to(a[..., :1], a.shape) if a.ndim else a,
+    "with zero strides (broadcast)": lambda a: np.broadcast_to(a[..., :1], a.shape) if a.ndim else a.copy(),
 }
 """Other memory layouts, by what a failure calls them; all but the last keep the values."""
 

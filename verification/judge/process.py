@@ -79,7 +79,6 @@ class Child:
 
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._received = bytearray()
         self._pending, self._waiting = memoryview(b""), False
         wrapped = sandbox.bubblewrap(self.limits.given) if self.limits.sandbox is not False else None
         if wrapped and self._start(wrapped):
@@ -192,31 +191,25 @@ class Child:
 
     # Reading and writing
 
-    def _exactly(self, count: int, deadline: "Deadline") -> bytes:
+    def _exactly(self, count: int, deadline: "Deadline") -> bytearray:
         """Return the next bytes of the answer, while writing what is left of the question."""
-        looked = False
-        while (missing := count - len(self._received)) > 0:
-            size = min(1 << 20, max(missing, 1 << 14))
+        data = bytearray(count)
+        rest = memoryview(data)
+        while rest:
             if self._pending:
                 self._write()
-            if not (self._pending or looked):
-                looked = True
-                if (part := frames.at_once(self._answers, size)) is not None:
-                    self._take(part)
-                    continue
-            for end, _ in self._poll.poll(deadline.left() * 1000):
-                if end == self._output:
+            got = None if self._pending else frames.at_once(self._answers, rest)
+            if got is None:
+                ready = [end for end, _ in self._poll.poll(deadline.left() * 1000)]
+                if self._output in ready:
                     self._drain()
-                elif end == self._answers:
-                    self._take(os.read(end, size))
-        data = bytes(self._received[:count])
-        del self._received[:count]
+                if self._answers not in ready:
+                    continue
+                got = os.readv(self._answers, [rest])
+            if not got:
+                raise EOFError
+            rest = rest[got:]
         return data
-
-    def _take(self, part: bytes) -> None:
-        if not part:
-            raise EOFError
-        self._received += part
 
     def _write(self) -> None:
         """Write of the question what the pipe takes; have poll say when it takes more."""

@@ -12,7 +12,7 @@ import numpy as np
 from verification.case import Array
 from verification.failure import Stopped
 from verification.judge.process import Limits
-from verification.judge.session import Budget, Session, error_of, plain
+from verification.judge.session import Budget, Once, Session, error_of, plain
 from verification.layer import Distant
 
 LOADING = 4
@@ -42,14 +42,18 @@ class RemoteLayer(Distant):
     def _now(self, method: str, *arrays: Array) -> Any:
         return self._session.now(method, "call", self._number, method, *arrays)
 
-    def later(self, method: str, *arrays: Array, own: bool = False) -> Callable[[], Any]:
+    def assign(self, name: str, array: Array) -> None:
+        """Set an attribute to a copy of an array."""
+        self._session.later("set", self._number, name, Once(array.copy()))
+
+    def later(self, method: str, *arrays: Array, as_is: bool = False, own: bool = False) -> Callable[[], Any]:
         """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
         session: Session = self._session
-        return session.ask(method, "call" if own else "copy", self._number, method, *arrays)
+        return session.ask(method, "call" if own else "copy", self._number, method, *_given(arrays, as_is))
 
     def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
         """Call a method before or with the next call; return what raises what it raised, if it did."""
-        asked = self._session.ask(method, "attempt", self._number, method, *arrays)
+        asked = self._session.ask(method, "attempt", self._number, method, *_given(arrays, as_is=False))
 
         def attempted() -> None:
             content, _ = asked()
@@ -58,9 +62,9 @@ class RemoteLayer(Distant):
 
         return attempted
 
-    def put_off(self, method: str, *arrays: Array) -> None:
+    def put_off(self, method: str, *arrays: Array, as_is: bool = False) -> None:
         """Call a method before the next call, with nothing to be known of its result."""
-        self._session.later("call", self._number, method, *arrays)
+        self._session.later("call", self._number, method, *_given(arrays, as_is))
 
     def attributes(self, names: Sequence[str], *, own: bool = False) -> Callable[[], list[Any]]:
         """Return what gives attributes: copies of them as they are before the next call, unless `own`."""
@@ -90,6 +94,10 @@ class RemoteLayer(Distant):
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._session.later("set", self._number, name, value)
+
+
+def _given(arrays: Sequence[Array], as_is: bool) -> Sequence[Array | Once]:
+    return arrays if as_is else [Once(array.copy()) for array in arrays]
 
 
 @dataclass(frozen=True)

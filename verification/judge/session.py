@@ -5,7 +5,6 @@ or into an array that it returned before, arrives here, and what is written here
 """
 
 import builtins
-import gc
 import time
 import weakref
 from collections.abc import Callable, Mapping
@@ -27,10 +26,7 @@ LOST = 6
 PATIENCE = 60
 """Calls of the full timeout that a layer may take in all."""
 
-MANY, LOOKS = 64, 30000
-"""Arrays that are known, and times that one was looked at, from which on a search for garbage takes less time."""
-
-MANY_STEPS = 16
+MANY_STEPS = 32
 """Steps that wait, from which on they are sent: the child works while more are prepared here."""
 
 METHODS = ("forward", "backprop", "update_weights")
@@ -67,6 +63,13 @@ class Budget:
             )
 
 
+@dataclass(frozen=True)
+class Once:
+    """An array that the child gets for one question, and that is not kept the same on both sides."""
+
+    array: Array
+
+
 class Asked:
     """A step whose result is asked for; a call gives it, or raises what kept it from coming."""
 
@@ -101,7 +104,6 @@ class Session:
     def __init__(self, limits: Limits, budget: Budget) -> None:
         self.child, self.budget = Child(limits), budget
         self._numbers = count(2, 2)
-        self._looks = 0
         self._arrays: dict[int, weakref.ref[Array]] = {}  # by number
         self._known: dict[int, bytes] = {}  # the values as the child has them
         self._of: dict[int, int] = {}  # number by id
@@ -112,12 +114,12 @@ class Session:
         self._asked: list[Asked] = []  # steps among these
         self._held: list[Array] = []  # what these steps need
         self._given: list[int] = []
+        self._once: dict[int, Array] = {}  # that these steps need, and nobody after
         self._question: Question | None = None  # sent, not yet answered
 
     def later(self, *step: Any) -> None:
         """Have the child do a step before the next that is asked for."""
-        self._steps.append([self._sent(one) if isinstance(one, np.ndarray) else one for one in step])
-        self._held += [one for one in step if isinstance(one, np.ndarray)]
+        self._steps.append([self._sent(one) if isinstance(one, np.ndarray | Once) else one for one in step])
 
     def ask(self, doing: str, *step: Any) -> Asked:
         """Have the child do a step before, or with, the next that is asked for; return what gives its result."""
@@ -161,16 +163,18 @@ class Session:
             "steps": self._steps, "asked": [one.at for one in self._asked],
             "freed": self._freed, "freed_layers": self._freed_layers,
             "given": [[number, list(arrays[number].strides), arrays[number].flags.writeable] for number in given],
+            "once": list(self._once),
         }  # fmt: skip
+        sent = [*(arrays[number] for number in given), *self._once.values()]
         doing = [step[2] if step[0] in CALLS else OTHER_STEPS.get(step[0], "") for step in self._steps]
         for one in self._asked:
             doing[one.at] = one.doing
         self._question = Question(doing, self._asked, list(arrays.values()))
         self._steps, self._asked, self._held = [], [], []
-        self._freed, self._freed_layers, self._given = [], [], []
+        self._freed, self._freed_layers, self._given, self._once = [], [], [], {}
         for number in given:
             self._known[number] = arrays[number].tobytes()
-        self.child.send(message, [arrays[number] for number in given], doing, timeout)
+        self.child.send(message, sent, doing, timeout)
 
     def _receive(self, question: "Question") -> None:
         """Wait for the results of a question, and keep them, or what is raised in their place."""
@@ -207,11 +211,7 @@ class Session:
         return number if number is not None and self._array(number) is array else None
 
     def _sweep(self) -> None:
-        """Forget the arrays that are no more, also those that only the tracebacks of old failures hold."""
-        self._looks += len(self._arrays)
-        if len(self._arrays) > MANY and self._looks > LOOKS:
-            gc.collect()
-            self._looks = 0
+        """Forget the arrays that are no more."""
         while self._gone:
             number, identity = self._gone.pop()
             if self._arrays.pop(number, None) is None:
@@ -221,13 +221,16 @@ class Session:
                 del self._of[identity]
             self._freed.append(number)
 
-    def _sent(self, array: Array) -> int:
+    def _sent(self, array: "Array | Once") -> int:
         """Return the number of an array, which the child gets with the next question if it is new."""
-        number = self._number(array)
-        if number is None:
-            number = next(self._numbers)
-            self._know(number, array)
-            self._given.append(number)
+        if isinstance(array, Once):
+            self._once[number := next(self._numbers)] = array.array
+            return number
+        self._held.append(array)
+        if (known := self._number(array)) is not None:
+            return known
+        self._know(number := next(self._numbers), array)
+        self._given.append(number)
         return number
 
     def _know(self, number: int, array: Array) -> None:
@@ -281,6 +284,8 @@ class Session:
             return type(name, (), {"__repr__": lambda _self: text})()
         if "of" in item:
             return np.empty(0, dtype=object)
+        if "number" not in item:
+            return returned.pop(0).copy()
         number = int(item["number"])
         if (known := self._array(number)) is not None:
             return known

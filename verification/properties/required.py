@@ -103,7 +103,7 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
     For other values of the same shape, another batch size, other parameters (assigned, or changed in
     place), an x changed in place; and where it was not used in between itself, another layer was.
     """
-    used, then, x, dLdy = trial.layer(), dict(trial.arguments), trial.x.copy(), trial.dLdy
+    used, then, x, dLdy = trial.layer(), dict(trial.arguments), trial.x.copy(), trial.dLdy.copy()
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
     event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
@@ -124,7 +124,7 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
         other = {name: another(trial, trial.arguments[name]) for name in ("x", *names)}
         trial.layer(other).use(other["x"])
     if event != "x changed in place":
-        x = then["x"]
+        x = then["x"].copy()
     because = f", not what a new layer gives, once the layer was used ({event})"
     new = trial.layer(then).both_later(then["x"], dLdy)
     returned = used.backprop_later(x, dLdy, straight=True, as_is=True)

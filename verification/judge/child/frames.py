@@ -43,13 +43,16 @@ class FrameError(ValueError):
 
 def pack(header: dict[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> bytes:
     """Return the bytes of a message; the arrays' values travel in C order."""
-    frames = [json.dumps({**header, "arrays": len(arrays)}).encode()]
-    frames += [_npy(array.dtype.str, array.shape) + array.tobytes() for array in arrays]
-    message = b"".join(len(frame).to_bytes(8, "big") + frame for frame in frames)
-    return len(message).to_bytes(8, "big") + message
+    first = json.dumps({**header, "arrays": len(arrays)}).encode()
+    parts = [b"", len(first).to_bytes(8, "big"), first]
+    for array in arrays:
+        start, values = _npy(array.dtype.str, array.shape), array.tobytes()
+        parts += [(len(start) + len(values)).to_bytes(8, "big"), start, values]
+    parts[0] = sum(map(len, parts)).to_bytes(8, "big")
+    return b"".join(parts)
 
 
-def read(exactly: Callable[[int], bytes], limit: int) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+def read(exactly: Callable[[int], bytearray], limit: int) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     """Read a message whose arrays have at most `limit` bytes in all; exactly(n) gives the next n bytes.
 
     FrameError if it is not one; whatever `exactly` raises is raised.
@@ -71,18 +74,18 @@ def read(exactly: Callable[[int], bytes], limit: int) -> tuple[dict[str, Any], l
     return header, arrays
 
 
-def at_once(end: int, size: int) -> bytes | None:
-    """Return what can be read from a pipe, that does not block, within PATIENCE; else None."""
+def at_once(end: int, buffer: memoryview) -> int | None:
+    """Read from a pipe, that does not block; return the number of bytes if there are any within PATIENCE, else None."""
     until = time.perf_counter() + PATIENCE
     while time.perf_counter() < until:
         try:
-            return os.read(end, size)
+            return os.readv(end, [buffer])
         except BlockingIOError:
             os.sched_yield()
     return None
 
 
-def _length(data: bytes | memoryview, limit: int) -> int:
+def _length(data: bytearray | memoryview, limit: int) -> int:
     length = int.from_bytes(data, "big")
     if length > limit:
         raise FrameError(f"a frame of {length} bytes, more than the {limit} that it may have")

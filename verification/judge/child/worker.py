@@ -35,6 +35,9 @@ else:
 TEXT = 2000
 """Characters of a text, of an error or of what is no array, that an answer holds."""
 
+PASSING = ("copy", "copy_of")
+"""Steps whose results the parent keeps as they are: nobody here writes into them."""
+
 ITEMS = 16
 """Items of a result that an answer holds."""
 
@@ -48,7 +51,10 @@ class Plain:
 
 
 class Worker:
-    """The submission's layers, and the arrays that parent and child both know, by their numbers."""
+    """The submission's layers, and the arrays that parent and child both know, by their numbers.
+
+    Arrays that the parent gives for one request only, and results in passing, are not among them.
+    """
 
     def __init__(self, progress: int) -> None:
         self.progress = progress
@@ -63,16 +69,19 @@ class Worker:
         """Run the steps of a request and return the answers to those that it asks for."""
         answer: dict[str, Any] = {"nonce": request["nonce"]}
         results: list[Any] = []
+        known, once, steps = request.get("given", ()), request.get("once", ()), request["steps"]
         try:
-            for (number, strides, writeable), values in zip(request.get("given", ()), given, strict=True):
+            for (number, strides, writeable), values in zip(known, given[: len(known)], strict=True):
                 self.take(number, values, strides, writeable)
-            for step, *arguments in request["steps"]:
+            for number, values in zip(once, given[len(known) :], strict=True):
+                self.arrays[number] = values.copy()
+            for step, *arguments in steps:
                 with suppress(OSError):  # full, or closed by the submission
                     os.write(self.progress, b".")
                 results.append(getattr(self, f"do_{step}")(*arguments))
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
             answer["raised"] = {**_raised(error), "at": len(results)}
-        for number in request.get("freed", ()):
+        for number in (*once, *request.get("freed", ())):
             self.arrays.pop(number, None)
             self.known.pop(number, None)
         for number in request.get("freed_layers", ()):
@@ -81,7 +90,9 @@ class Worker:
         sent = [self.arrays[number] for number in changed]
         answer["changed"] = changed
         self.numbers = {id(array): number for number, array in self.arrays.items()}
-        answer["results"] = [self.result(results[at], sent) for at in request["asked"] if at < len(results)]
+        answer["results"] = [
+            self.result(results[at], sent, steps[at][0] in PASSING) for at in request["asked"] if at < len(results)
+        ]
         for number in changed:
             self.known[number] = _state(self.arrays[number])
         return answer, sent
@@ -105,23 +116,26 @@ class Worker:
         self.arrays[number] = array
         self.known[number] = _state(array)
 
-    def result(self, value: Any, sent: list[Any]) -> Any:
+    def result(self, value: Any, sent: list[Any], passing: bool) -> Any:
         """Return the JSON for a result; append arrays that the parent does not have."""
         if isinstance(value, Plain):
             for array in value.arrays:
-                self.item(array, sent)
+                self.item(array, sent, True)
             return value.content
         if isinstance(value, tuple | list):
-            items = [self.item(item, sent) for item in value[:ITEMS]]
+            items = [self.item(item, sent, passing) for item in value[:ITEMS]]
             return {"kind": type(value).__name__, "items": items, "length": len(value)}
-        return self.item(value, sent)
+        return self.item(value, sent, passing)
 
-    def item(self, value: Any, sent: list[Any]) -> Any:
+    def item(self, value: Any, sent: list[Any], passing: bool) -> Any:
         """Return the JSON for one value."""
         if isinstance(value, np.ndarray | np.generic):
             array = np.asarray(value)
             if array.dtype.kind not in "fiubc":
                 return {"kind": "array", "of": str(array.dtype)[:TEXT]}
+            if passing:
+                sent.append(array)
+                return {"kind": "array"}
             if (number := self.numbers.get(id(array))) is not None:
                 return {"kind": "array", "number": number}
             self.own -= 1
@@ -246,25 +260,22 @@ def main() -> None:
     missing = limits.confine(memory, seconds, threads)
     worker = Worker(progress)
 
-    received = bytearray()
-
     os.set_blocking(requests, False)
     os.set_blocking(progress, False)
     come = select.poll()
     come.register(requests, select.POLLIN)
 
-    def exactly(count: int) -> bytes:
-        while (missing := count - len(received)) > 0:
-            size = min(1 << 20, max(missing, 1 << 14))
-            part = frames.at_once(requests, size)
-            if part is None:
+    def exactly(count: int) -> bytearray:
+        data = bytearray(count)
+        rest = memoryview(data)
+        while rest:
+            got = frames.at_once(requests, rest)
+            if got is None:
                 come.poll()
-            elif not part:
+            elif not got:
                 os._exit(0)
             else:
-                received.extend(part)
-        data = bytes(received[:count])
-        del received[:count]
+                rest = rest[got:]
         return data
 
     def send(message: bytes) -> None:
