@@ -26,6 +26,8 @@ def test_time_beside_a_matrix_product(
     benchmark: Any, shape: tuple[int, ...], k: int, filters: int, forward: float, both: float, call: str
 ) -> None:
     """The median of a call, on one thread, is at most so many times that of the product."""
+    if not benchmark.enabled:
+        pytest.skip("nothing is measured with --benchmark-disable, nor beside other tests (xdist)")
     random = np.random.default_rng(0)
     layer, x = nn_convolutional_layer(k, k, shape[2], shape[1], filters), random.standard_normal(shape)
     dLdy = random.standard_normal(layer.forward(x).shape)
