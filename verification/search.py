@@ -94,7 +94,7 @@ def survey(
 
     def run(case: Case) -> None:
         trial = Trial(spec, case)
-        progress(f"example {outcomes[0].examples + 1} of {profile.max_examples}")
+        progress(f"example {max(outcome.examples for outcome in outcomes) + 1} of {profile.max_examples}")
         left = {
             item: outcome
             for item, outcome in zip(items, outcomes, strict=True)

@@ -1,7 +1,8 @@
 """A child process and the arrays that both sides know.
 
 Such an array has a number, and is kept the same on both sides at every call: what the child writes into an argument,
-or into an array that it returned before, arrives here, and what is written here arrives there.
+or into an array that it returned before, arrives here, and what is written here arrives there. Arrays given `Once` and
+copies of results are not: nobody looks at them again.
 """
 
 import builtins
