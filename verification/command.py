@@ -260,6 +260,9 @@ def accuracy(seed: int) -> None:
 
 def main() -> None:
     """Run the command; every error is one line on standard error and exit status 2."""
+    # Where Hypothesis keeps what it found in sources: not in a folder beside the file that is checked.
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "layerproof"
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache))
     try:
         try:
             cli(standalone_mode=False)

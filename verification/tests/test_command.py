@@ -103,6 +103,18 @@ def test_errors_are_one_line_and_exit_status_two(arguments, said):
     assert result.stdout == ""
 
 
+def test_nothing_is_left_in_the_folder_where_it_runs(tmp_path):
+    script = "from verification.command import main; main()"
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment.pop("HYPOTHESIS_STORAGE_DIRECTORY", None)
+    (tmp_path / "here").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", script, "check", "--examples", "2"],
+        cwd=tmp_path / "here", env=environment, capture_output=True, check=True,
+    )  # fmt: skip
+    assert os.listdir(tmp_path / "here") == []
+
+
 def test_accuracy():
     result = run("accuracy", "--seed", "4")
     assert result.exit_code == 0
