@@ -74,6 +74,10 @@ def _json(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
+class FailedBeside(PropertyFailed):
+    """A call that a layer in another process was asked for along with this one failed: it may be another property's."""
+
+
 class Stopped(BaseException):
     """The process of a layer is gone, or does not answer in time: a finding that ends the property at once.
 

@@ -18,7 +18,7 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
-from verification.failure import NotTried, PropertyFailed, Stopped
+from verification.failure import FailedBeside, NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
@@ -100,17 +100,15 @@ def survey(
             for item, outcome in zip(items, outcomes, strict=True)
             if outcome.case is None and outcome.failure is None
         }
-        held = together(trial, left)
-        for item, outcome in left.items():
-            if item not in held:
-                start = time.perf_counter()
-                try:
-                    outcome.count(trial, item)
-                except PropertyFailed:
-                    outcome.case = case
-                except Stopped as stopped:
-                    outcome.stop(spec, item, case, stopped)
-                outcome.seconds += time.perf_counter() - start
+        for item in together(trial, left):
+            outcome, start = left[item], time.perf_counter()
+            try:
+                outcome.count(trial, item)
+            except PropertyFailed:
+                outcome.case = case
+            except Stopped as stopped:
+                outcome.stop(spec, item, case, stopped)
+            outcome.seconds += time.perf_counter() - start
 
     seeded(seed)(_hypothesis(run, items[0].cases, profile))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
@@ -123,30 +121,34 @@ def survey(
     return outcomes
 
 
-def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> set[Collected]:
-    """Try properties side by side, step by step, and count those that hold; return them.
+def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> list[Collected]:
+    """Try properties side by side, step by step; note those that hold and those that fail.
 
-    One that fails may do so because of what another did to the layer's process, so it is to be tried alone.
+    Return those of which neither is known, since what another asked for ended the layer's process, or raised: they are
+    to be tried alone.
     """
     running, rounded = {item: item.steps(trial) for item in outcomes}, dict.fromkeys(outcomes, 0.0)
-    held = set()
+    alone = []
     while running:
         for item, steps in list(running.items()):
-            start, trial.rounded = time.perf_counter(), rounded[item]
+            outcome, start, trial.rounded = outcomes[item], time.perf_counter(), rounded[item]
             try:
                 next(steps)
                 rounded[item] = trial.rounded
-            except StopIteration:
+            except (FailedBeside, Stopped):
+                alone.append(item)
                 del running[item]
-                held.add(item)
-                outcomes[item].tried(trial.case)
-                outcomes[item].rounds(trial.rounded)
-            except (PropertyFailed, Stopped):
+            except (PropertyFailed, StopIteration) as end:
+                outcome.tried(trial.case)
+                if isinstance(end, PropertyFailed):
+                    outcome.case = trial.case
+                else:
+                    outcome.rounds(trial.rounded)
                 del running[item]
-            outcomes[item].seconds += time.perf_counter() - start
+            outcome.seconds += time.perf_counter() - start
     with suppress(Stopped):
         trial.settle()
-    return held
+    return alone
 
 
 def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None) -> Outcome:

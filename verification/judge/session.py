@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array
-from verification.failure import NotTried, PropertyFailed, Stopped
+from verification.failure import FailedBeside, NotTried, Stopped
 from verification.judge.process import Child, Limits
 from verification.layer import raised
 
@@ -37,7 +37,6 @@ CALLS = ("call", "copy", "attempt")
 """Steps that call one."""
 
 OTHER_STEPS = {
-    "new": "the constructor",
     "set": "setting a parameter",
     "get": "reading a parameter",
     "copy_of": "reading a parameter",
@@ -167,7 +166,7 @@ class Session:
             "once": list(self._once),
         }  # fmt: skip
         sent = [*(arrays[number] for number in given), *self._once.values()]
-        doing = [step[2] if step[0] in CALLS else OTHER_STEPS.get(step[0], "") for step in self._steps]
+        doing = [step[2] if step[0] in ("new", *CALLS) else OTHER_STEPS.get(step[0], "") for step in self._steps]
         for one in self._asked:
             doing[one.at] = one.doing
         self._question = Question(doing, self._asked, list(arrays.values()))
@@ -263,9 +262,10 @@ class Session:
             one.answer = partial(_given, self._result(result, returned))
         for one in question.asked[len(done) :]:
             own = partial(error_of, error)
-            one.answer = partial(_raise, own if one.at == at else partial(raised, doing[at], own()))
+            beside = partial(FailedBeside, raised(doing[at], own()).sentence)
+            one.answer = partial(_raise, own if one.at == at else beside)
         if problem:
-            question.fail(lambda: PropertyFailed(problem))
+            question.fail(lambda: FailedBeside(problem))
 
     def _result(self, result: Any, returned: list[Array]) -> Any:
         items = result.get("items") if isinstance(result, dict) else None

@@ -115,6 +115,7 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
     elif event == "another batch in between":
         used.use(np.concatenate([x, x]) if trial.spec.batch_independent else another(trial, x))
     elif event == "x changed in place":
+        x.setflags(write=True)  # a layer may have taken that away
         x[...] = then["x"] = another(trial, x)
     else:
         then |= {name: another(trial, trial.arguments[name]) for name in names}
@@ -164,11 +165,11 @@ def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
     expected_y, expected = of_plain()
     layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
     try:
-        answer = layer.both_later(x, dLdy, as_is=True, own=True)
+        answer = layer.both_later(x, dLdy, as_is=True)
         yield
         y, returned = answer()
     except PropertyFailed as failure:
-        raise PropertyFailed(f"{failure.sentence}{because}") from failure
+        raise type(failure)(f"{failure.sentence}{because}") from failure
     trial.compare("forward(x)", y, expected_y, because)
     for argument, gradient in returned.items():
         trial.compare(f"dLd{argument}", gradient, expected[argument], because)

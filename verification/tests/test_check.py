@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 
 import numpy as np
 import pytest
@@ -149,6 +150,18 @@ def test_a_constructor_that_raises_is_a_failure():
 def test_a_layer_that_is_not_deterministic_is_called_so():
     _, items = reports_of("random_tie", max_pooling)
     assert "not deterministic" in items["history_is_irrelevant"].message
+
+
+def test_a_layer_that_is_wrong_now_and_then_fails():
+    calls = count()
+
+    class Tired(nn_max_pooling_layer):
+        def forward(self, x):
+            return super().forward(x) + (next(calls) % 200 == 199)
+
+    report = check(replace(max_pooling(Tired), realistic=None), examples=20)
+    assert not report.passed
+    assert any("not deterministic" in item.message for item in report.failures)
 
 
 def test_a_case_by_hand_fixes_everything_that_is_given():

@@ -101,6 +101,8 @@ class Worker:
         """Make an array with this memory layout; or write its values into the one of this number."""
         array = self.arrays.get(number)
         if array is not None:
+            with suppress(ValueError):  # a view of the submission's own memory
+                array.setflags(write=True)
             array[...] = values
         elif list(values.strides) == strides:
             array = values.copy()
