@@ -62,10 +62,10 @@ class Outcome:
         self.rounded += error > 0
         self.largest_rounding = max(self.largest_rounding, error)
 
-    def fail(self, spec: LayerSpec, item: Collected, case: Case) -> None:
-        """End the search with a case that failed, made as simple as it can be."""
+    def fail(self, spec: LayerSpec, item: Collected, case: Case, *, simplify: bool = True) -> None:
+        """End the search with a case that failed, made as simple as it can be unless not `simplify`."""
         try:
-            self.case = simplest(spec, item, case)
+            self.case = simplest(spec, item, case) if simplify else case
             self.failure, self.script = explain(spec, item, self.case)
             # What raised it holds all arrays on the way, which a layer in another process would be asked about.
             self.failure.__traceback__ = self.failure.__context__ = self.failure.__cause__ = None
@@ -151,8 +151,10 @@ def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> list[Collec
     return alone
 
 
-def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None) -> Outcome:
-    """Run the property on drawn cases until one fails or all examples have passed."""
+def search(
+    spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None, *, simplify: bool = True
+) -> Outcome:
+    """Run the property on drawn cases until one fails, made as simple as it can be, or all examples have passed."""
     outcome = Outcome()
     start = time.perf_counter()
     failed: list[Case] = []
@@ -173,10 +175,10 @@ def search(spec: LayerSpec, collected: Collected, profile: settings, seed: int |
     try:
         (seeded(seed)(test) if seed is not None else test)()
     except PropertyFailed:
-        outcome.fail(spec, collected, failed[-1])
+        outcome.fail(spec, collected, failed[-1], simplify=simplify)
     except Stopped as stopped:
         if failed:
-            outcome.fail(spec, collected, failed[-1])
+            outcome.fail(spec, collected, failed[-1], simplify=simplify)
         else:
             outcome.stop(spec, collected, tried[-1], stopped)
     except FlakyFailure:

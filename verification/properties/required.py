@@ -127,9 +127,9 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
     if event != "x changed in place":
         x = then["x"].copy()
     because = f", not what a new layer gives, once the layer was used ({event})"
-    new = trial.layer(then).both_later(then["x"], dLdy)
     returned = used.backprop_later(x, dLdy, straight=True, as_is=True)
     y = used.forward_later(x, as_is=True)
+    new = trial.layer(then).both_later(then["x"], trial.dLdy)  # after, since it may put right what layers share
     yield
     expected_y, expected = new()
     for name, gradient in returned().items():
@@ -165,7 +165,7 @@ def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
     expected_y, expected = of_plain()
     layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
     try:
-        answer = layer.both_later(x, dLdy, as_is=True)
+        answer = layer.both_later(x, dLdy, as_is=True, own=True)
         yield
         y, returned = answer()
     except PropertyFailed as failure:

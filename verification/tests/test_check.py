@@ -164,6 +164,33 @@ def test_a_layer_that_is_wrong_now_and_then_fails():
     assert any("not deterministic" in item.message for item in report.failures)
 
 
+def test_a_layer_that_shares_what_it_remembers_fails():
+    last: dict[str, np.ndarray] = {}
+
+    class Sharing(nn_max_pooling_layer):
+        def forward(self, x):
+            last["x"] = x
+            return super().forward(x)
+
+        def backprop(self, x, dLdy):
+            return super().backprop(last["x"], dLdy)
+
+    report = check(replace(max_pooling(Sharing), realistic=None), examples=20)
+    assert "history_is_irrelevant" in [item.name for item in report.failures]
+
+
+def test_a_large_case_is_not_made_smaller_where_a_small_one_fails():
+    spec = max_pooling(BUGS[max_pooling]["upstream_positive"].layer)
+    items = {item.name: item for item in check(spec, examples=5).properties}
+    large = items["is_exact_at_a_realistic_size"].counterexample
+    small = items["backprop_is_linear_in_the_upstream_gradient"].counterexample
+    assert large
+    assert small
+    assert spec.realistic
+    np.testing.assert_array_equal(large.arrays["x"], spec.realistic.arrays["x"])
+    assert small.arrays["x"].size < 100
+
+
 def test_a_case_by_hand_fixes_everything_that_is_given():
     x, W, b = np.ones((1, 1, 2, 1)), np.full((1, 1, 2, 1), 3.0), np.zeros((1, 1, 1, 1))
     sizes = {"filter_width": 2, "filter_height": 1, "input_size": 2, "in_ch_size": 1, "num_filters": 1}
