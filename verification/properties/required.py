@@ -121,15 +121,18 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
         then |= {name: another(trial, trial.arguments[name]) for name in names}
         for name in names:
             used.change(name, then[name], in_place=event == "parameters changed in place")
-    if "in between" not in event:
-        other = {name: another(trial, trial.arguments[name]) for name in ("x", *names)}
-        trial.layer(other).use(other["x"])
     if event != "x changed in place":
         x = then["x"].copy()
     because = f", not what a new layer gives, once the layer was used ({event})"
+    new = trial.layer(then).both_later(then["x"], trial.dLdy)
+    if "in between" not in event:  # after the new one, which may put right what layers share
+        given = trial.arguments
+        other = {
+            name: another(trial, given[name]) if then[name] is given[name] else given[name] for name in ("x", *names)
+        }
+        trial.layer(other).use(other["x"])
     returned = used.backprop_later(x, dLdy, straight=True, as_is=True)
     y = used.forward_later(x, as_is=True)
-    new = trial.layer(then).both_later(then["x"], trial.dLdy)  # after, since it may put right what layers share
     yield
     expected_y, expected = new()
     for name, gradient in returned().items():
