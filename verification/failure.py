@@ -74,6 +74,12 @@ def _json(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
 
 
+def reshaped(method: str, name: str, before: Array, after: Array) -> str:
+    """Say that a method gave an array another shape or dtype in place."""
+    was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
+    return f"{method} changes {name} in place: it had {was}, and has {is_now}"
+
+
 class FailedBeside(PropertyFailed):
     """A call that a layer in another process was asked for along with this one failed: it may be another property's."""
 

@@ -49,18 +49,14 @@ class Outcome:
         try:
             item.check(trial)
         finally:
-            self.tried(trial.case)
-        self.rounds(trial.rounded)
+            self.tried(trial)
 
-    def tried(self, case: Case) -> None:
-        """Note one more example."""
+    def tried(self, trial: Trial) -> None:
+        """Note one more example, and by how much it was rounded, if it was."""
         self.examples += 1
-        self.random += case.seed > 1
-
-    def rounds(self, error: float) -> None:
-        """Note by how much an example was rounded, if it was."""
-        self.rounded += error > 0
-        self.largest_rounding = max(self.largest_rounding, error)
+        self.random += trial.case.seed > 1
+        self.rounded += trial.rounded > 0
+        self.largest_rounding = max(self.largest_rounding, trial.rounded)
 
     def fail(self, spec: LayerSpec, item: Collected, case: Case, *, simplify: bool = True) -> None:
         """End the search with a case that failed, made as simple as it can be unless not `simplify`."""
@@ -139,11 +135,9 @@ def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> list[Collec
                 alone.append(item)
                 del running[item]
             except (PropertyFailed, StopIteration) as end:
-                outcome.tried(trial.case)
+                outcome.tried(trial)
                 if isinstance(end, PropertyFailed):
                     outcome.case = trial.case
-                else:
-                    outcome.rounds(trial.rounded)
                 del running[item]
             outcome.seconds += time.perf_counter() - start
     with suppress(Stopped):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array
-from verification.failure import FailedBeside, NotTried, Stopped
+from verification.failure import FailedBeside, NotTried, Stopped, reshaped
 from verification.judge.process import Child, Limits
 from verification.layer import raised
 
@@ -176,7 +176,7 @@ class Session:
             self._known[number] = arrays[number].tobytes()
         self.child.send(message, sent, doing, timeout)
 
-    def _receive(self, question: "Question") -> None:
+    def _receive(self, question: Question) -> None:
         """Wait for the results of a question, and keep them, or what is raised in their place."""
         start, problem = time.monotonic(), ""
         try:
@@ -239,7 +239,7 @@ class Session:
         self._of[id(array)] = number
         self._known[number] = array.tobytes()
 
-    def _results(self, answer: dict[str, Any], returned: list[Array], question: "Question") -> None:
+    def _results(self, answer: dict[str, Any], returned: list[Array], question: Question) -> None:
         """Write what changed into the arrays here, and keep the results, or what is raised in their place."""
         doing, problem = question.doing, ""
         for number in answer["changed"]:
@@ -247,9 +247,8 @@ class Session:
             if (array := self._array(number)) is None:
                 continue
             if (array.shape, array.dtype) != (values.shape, values.dtype):
-                was, is_now = (f"shape {one.shape} and {one.dtype}" for one in (array, values))
                 calls = " or ".join(name for name in dict.fromkeys(doing) if name in METHODS) or doing[-1]
-                problem = f"{calls} changes an array in place: it had {was}, and has {is_now}"
+                problem = reshaped(calls, "an array", array, values)
                 self._gone.append((number, id(array)))  # it cannot be kept the same on both sides
                 continue
             if array.flags.writeable:
@@ -259,7 +258,7 @@ class Session:
         at = error["at"] if error else len(doing)
         done = [one for one in question.asked if one.at < at]
         for one, result in zip(done, answer["results"], strict=True):
-            one.answer = partial(_given, self._result(result, returned))
+            one.answer = partial(_identity, self._result(result, returned))
         for one in question.asked[len(done) :]:
             own = partial(error_of, error)
             beside = partial(FailedBeside, raised(doing[at], own()).sentence)
@@ -296,7 +295,7 @@ class Session:
         return array
 
 
-def _given(result: Any) -> Any:
+def _identity(result: Any) -> Any:
     return result
 
 

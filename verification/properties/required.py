@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from verification.case import Array
-from verification.failure import PropertyFailed, entries
+from verification.failure import PropertyFailed, entries, reshaped
 from verification.properties.shared import (
     another,
     both_later,
@@ -218,8 +218,7 @@ def _range(sides: Array) -> str:
 
 def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFailed:
     if (after.shape, after.dtype) != (before.shape, before.dtype):
-        was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
-        return PropertyFailed(f"{method} changes {name} in place: it had {was}, and has {is_now}")
+        return PropertyFailed(reshaped(method, name, before, after))
     different = after != before
     return PropertyFailed(
         f"{method} changes {name}", entries(name, after, before, different), int(different.sum()), before.size
