@@ -8,31 +8,21 @@ if TYPE_CHECKING:
     from verification.checking import Report, check, check_at
     from verification.pytest_items import verify
     from verification.spec import BadArgument, LayerSpec
-    from verification.specs import (
+    from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
+    from verification.specs.convolution import convolution
+    from verification.specs.convolution2d import convolution2d
+    from verification.specs.dense import dense, flatten
+    from verification.specs.dropout import dropout
+    from verification.specs.max_pooling import max_pooling
+    from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
+    from verification.specs.pooling2d import (
         average_pooling2d,
-        batch_normalization,
-        convolution,
-        convolution2d,
-        dense,
-        dropout,
-        elu,
-        flatten,
-        gelu,
         global_average_pooling,
         global_max_pooling,
-        group_normalization,
-        layer_normalization,
-        leaky_relu,
-        max_pooling,
         max_pooling2d,
-        relu,
-        sigmoid,
-        softmax,
-        softmax_cross_entropy,
-        softplus,
-        tanh,
-        transposed_convolution2d,
     )
+    from verification.specs.softmax import softmax, softmax_cross_entropy
+    from verification.specs.transposed_convolution2d import transposed_convolution2d
 
 __all__ = [
     "BadArgument",

@@ -36,17 +36,25 @@ class Entry:
 
 
 class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat it as a failed assertion
-    """A property does not hold. `wrong` of `total` entries are wrong (0: not counted); `entries` are the first.
+    """A property does not hold.
 
-    compared    the array that is wrong, its name before it and what it should be after it, where that is known
+    sentence    what is wrong, in words
+    entries     the first entries that are wrong; `wrong` of `total` are (0: not counted)
+    compared    the array that is wrong: its name, what it is, and what it should be, where that is known
+    shows       the Python expression of a script that gives what is wrong; "" where the last call raises
     """
 
     def __init__(
-        self, sentence: str, entries: Sequence[Entry] = (), wrong: int = 0, total: int = 0,
+        self,
+        sentence: str,
+        entries: Sequence[Entry] = (),
+        wrong: int = 0,
+        total: int = 0,
         compared: tuple[str, Array, Array] | None = None,
-    ) -> None:  # fmt: skip
+        shows: str = "",
+    ) -> None:
         self.sentence, self.entries, self.wrong, self.total = sentence, tuple(entries), wrong, total
-        self.compared = compared
+        self.compared, self.shows = compared, shows
         super().__init__(self.message())
 
     def message(self) -> str:
@@ -72,16 +80,6 @@ def number(value: float) -> str:
 
 def _json(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
-
-
-def reshaped(method: str, name: str, before: Array, after: Array) -> str:
-    """Say that a method gave an array another shape or dtype in place."""
-    was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
-    return f"{method} changes {name} in place: it had {was}, and has {is_now}"
-
-
-class FailedBeside(PropertyFailed):
-    """A call that a layer in another process was asked for along with this one failed: it may be another property's."""
 
 
 class Stopped(BaseException):

@@ -1,271 +1,228 @@
-"""The layer under test, as the properties call it."""
+"""The layer under test, as the properties call it: results are checked for their form, calls can be written down."""
 
 import os
 import traceback
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from verification.case import Array
 from verification.failure import PropertyFailed
-from verification.script import arguments, listed
+from verification.instance import Held, Here, Instance
+from verification.script import arguments
 from verification.script import name as script_name
 
 if TYPE_CHECKING:
     from verification.trial import Trial
 
-
-class Distant(ABC):
-    """A layer in another process: beside forward and backprop it has calls that are asked together."""
-
-    @abstractmethod
-    def assign(self, name: str, array: Array) -> None:
-        """Set an attribute to a copy of an array."""
-
-    @abstractmethod
-    def later(self, method: str, *arrays: Array, as_is: bool = False, own: bool = False) -> Callable[[], Any]:
-        """Call a method before or with the next call; return what gives its result, a copy unless `own`.
-
-        The layer gets copies of the arrays, unless `as_is`: then what it writes into them arrives here.
-        """
-
-    @abstractmethod
-    def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
-        """Call a method before or with the next call; return what raises what it raised, if it did."""
-
-    @abstractmethod
-    def put_off(self, method: str, *arrays: Array, as_is: bool = False) -> None:
-        """Call a method before the next call, with nothing to be known of its result."""
-
-    @abstractmethod
-    def attributes(self, names: Sequence[str], *, own: bool = False) -> Callable[[], list[Any]]:
-        """Return what gives attributes: copies of them as they are before the next call, unless `own`."""
-
-    @abstractmethod
-    def sharing(self, arrays: Sequence[Array]) -> Callable[[], list[tuple[int, int]]]:
-        """Return what gives the pairs, by their places, that share memory where the layer lives.
-
-        The arrays were given to the layer, or returned by it.
-        """
-
-    @abstractmethod
-    def settle(self) -> None:
-        """Wait until all that was asked for has ended, so that nothing that comes next is blamed for it.
-
-        Raise Stopped if the other process ends over it.
-        """
+Given = Array | Held
 
 
 class Layer:
-    """The layer under test: every call is checked for form and, if the trial keeps a script, written down.
+    """A new layer with these parameters. Arrays are copied on the way to it and back, unless they are held."""
 
-    Arguments and results are copied on the way, so that a layer that overwrites its arguments or
-    uses a buffer again does not disturb the trial, unless the property is about that (as_is).
-    """
+    def __init__(self, trial: "Trial", parameters: Mapping[str, Array]) -> None:
+        self.trial, self.spec = trial, trial.spec
+        self._script = trial.script
+        self._forwarded: object = None
+        make, settings = self.spec.make, trial.case.settings
+        if self._script:
+            self._written = self._script.construct(settings)
+        args, kwargs = arguments(make, settings)
+        made = _guarded(script_name(make), lambda: make(*args, **kwargs))
+        self.instance: Instance = made if isinstance(made, Instance) else Here(made)
+        for name in (*self.spec.parameters, *self.spec.constants):
+            self.assign(name, parameters[name])
 
-    def __init__(self, trial: "Trial", arrays: Mapping[str, Array], *, as_is: bool = False) -> None:
-        self.trial = trial
-        spec, settings, script = trial.spec, trial.case.settings, trial.script
-        args, kwargs = arguments(spec.make, settings)
-        self.raw = _guarded(script_name(spec.make), lambda: spec.make(*args, **kwargs))
-        self.name = script.fresh("layer") if script else ""
-        self._written: dict[str, str] = {}  # what stands for the layer, and for its parameters, in the script
-        if script:
-            original = script.make
-            by_name = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-            given = listed(original, settings) if script.spelling.construct else by_name
-            self._written = {
-                "make": script_name(original), "settings": given, "comma": ", " * bool(given), "layer": self.name,
-                "values": ", ".join(map(repr, settings.values())),
-            }  # fmt: skip
-            script.write(script.spelling.construct, **self._written)
-        for name in (*spec.parameters, *spec.constants):
-            self._set(name, arrays[name], as_is=as_is)
-            if script:
-                self._written[name] = script.array(name, arrays[name])
-                attribute = script.spelling.names.get(name, name)
-                script.write(
-                    script.spelling.parameter, **self._written, name=name, attribute=attribute,
-                    array=self._written[name],
-                )  # fmt: skip
-        self._forwarded: Array | None = None
+    # Parameters
 
-    def _set(self, name: str, array: Array, *, as_is: bool = False) -> None:
-        if isinstance(self.raw, Distant) and not as_is:
-            self.raw.assign(name, array)
-        else:
-            setattr(self.raw, name, array if as_is else array.copy())
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of the layer's parameters and constants."""
+        names = (*self.spec.parameters, *self.spec.constants)
+        return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in names}
 
-    def parameters(self, *names: str) -> dict[str, Array]:
-        """Return the layer's own parameters and constants, all unless some are named."""
-        return self.parameters_later(*names, own=True)()
+    def assign(self, name: str, value: Given) -> None:
+        """Set a parameter to another array."""
+        if self._script:
+            self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
+        _guarded(f"setting {name}", lambda: self.instance.set(name, value))
 
-    def parameters_later(self, *names: str, own: bool = False) -> Callable[[], dict[str, Array]]:
-        """Return what gives the same, copies as they are now unless `own`, like forward_later."""
-        raw, names = self.raw, names or (*self.trial.spec.parameters, *self.trial.spec.constants)
-        if not isinstance(raw, Distant):
-            read = {name: _guarded(f"reading {name}", partial(getattr, raw, name)) for name in names}
-            result = {name: _real(f"reading {name}", value) for name, value in read.items()}
-            result = result if own else {name: array.copy() for name, array in result.items()}
-            return lambda: result
-        asked = raw.attributes(names, own=own)
-
-        def values() -> dict[str, Array]:
-            given = zip(names, _guarded(f"reading {', '.join(names)}", asked), strict=True)
-            return {name: _real(f"reading {name}", value) for name, value in given}
-
-        return values
-
-    def settle(self) -> None:
-        """Wait until all that was asked for has ended, where the layer is in another process; or raise Stopped."""
-        if isinstance(self.raw, Distant):
-            self.raw.settle()
-
-    def sharing_later(self, arrays: Mapping[str, Array]) -> Callable[[], list[tuple[str, str]]]:
-        """Return what gives the pairs of names whose arrays share memory where the layer lives, like forward_later."""
-        names, values = list(arrays), list(arrays.values())
-        if isinstance(self.raw, Distant):
-            asked = self.raw.sharing(values)
-            return lambda: [(names[one], names[other]) for one, other in _guarded("returning arrays", asked)]
-        pairs = [(one, other) for one, other in combinations(names, 2) if np.shares_memory(arrays[one], arrays[other])]
-        return lambda: pairs
-
-    def forward(self, x: Array, *, as_is: bool = False, own: bool = False) -> Array:
-        """Return forward(x); raise PropertyFailed if it raises or returns no array of real numbers."""
-        return self.forward_later(x, as_is=as_is, own=own)()
-
-    def forward_later(self, x: Array, *, as_is: bool = False, own: bool = False) -> Callable[[], Array]:
-        """Call forward(x), and return what gives its result: a layer in another process is asked when it must be."""
-        self._write_forward(x)
-        self._forwarded = x
-        return self._later("forward", (x,), lambda y: _real("forward", y), as_is=as_is, own=own)
-
-    def _write_forward(self, x: Array) -> None:
-        if script := self.trial.script:
-            script.call(script.spelling.forward, ["y"], **self._written, x=script.array("x", x))
-
-    def call(self, method: str, *given: Array) -> Callable[[], object]:
-        """Call a method as it is, with arguments that it should refuse; return what raises what it raised, if it did.
-
-        Like forward_later: a layer in another process is asked when it must be.
-        """
-        if script := self.trial.script:
-            named = {name: script.array(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
-            results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.trial.spec.gradients]
-            script.call(getattr(script.spelling, method), results, **self._written, **named)
-            script.lines[-1] += "  # should be refused"
-        if isinstance(self.raw, Distant):
-            return self.raw.attempt(method, *given)
+    def overwrite(self, name: str, values: Array) -> None:
+        """Write other values into the layer's own parameter; assign it, where it is read-only."""
+        own = _guarded(f"reading {name}", lambda: self.instance.get_held(name))
         try:
-            with np.errstate(all="ignore"):
-                getattr(self.raw, method)(*(array.copy() for array in given))
-        except Exception as error:
-            return partial(_raise, error)
-        return lambda: None
+            own.write(values)
+        except ValueError:
+            self.assign(name, values)
+            return
+        if self._script:
+            self._script.overwrite(self._written, name, values)
 
-    def change(self, name: str, array: Array, *, in_place: bool) -> None:
-        """Give a parameter other values, by assigning another array or by writing into the layer's own."""
-        own = self.parameters(name)[name] if in_place else None
-        in_place = own is not None and own.flags.writeable  # what is read-only can only be assigned
-        if script := self.trial.script:
-            where = f"{self.name}.{name}" + "[...]" * in_place
-            script.lines.append(f"{where} = {script.array(name, array)}" + ".copy()" * (not in_place))
-        if own is not None and in_place:
-            own[...] = array
-        else:
-            self._set(name, array)
+    # Arrays that are held
 
-    def backprop(
-        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False, straight: bool = False
-    ) -> dict[str, Array]:
+    def hold(self, name: str, array: Array) -> Held:
+        """Hold an array, in its memory layout, where the layer lives; the script calls it by this name."""
+        held = self.instance.hold(array)
+        if self._script:
+            self._script.know(held, self._script.array(name, array, fresh=True))
+        return held
+
+    def write(self, held: Held, name: str, values: Array) -> None:
+        """Write values into an array that is held."""
+        if self._script:
+            self._script.write_into(held, name, values)
+        held.write(values)
+
+    def expression(self, name: str, held: Mapping[str, Held]) -> str:
+        """Return the expression of the script for an array that is held, or for the layer's own parameter."""
+        if not self._script:
+            return ""
+        return self._script.variable(held[name]) if name in held else self._script.attribute(self._written, name)
+
+    def sharing_expression(self, one: str, other: str, held: Mapping[str, Held]) -> str:
+        """Return the expression of the script that says that two arrays share memory."""
+        return f"np.shares_memory({self.expression(one, held)}, {self.expression(other, held)})" * bool(self._script)
+
+    def last_result(self) -> str:
+        """Return the variable of the script that holds what the last call returned."""
+        return self._script.unnamed_result() if self._script else ""
+
+    # Calls
+
+    def forward(self, x: Given) -> Array:
+        """Return forward(x); PropertyFailed if it raises or returns no array of real numbers."""
+        self._forwarded = x
+        y = self._call("forward", ["y"], x=x)
+        return self._known("y", self._real("forward", y))
+
+    def backprop(self, x: Given, dLdy: Given, *, straight: bool = False) -> dict[str, Array]:
         """Return the gradients of backprop(x, dLdy) by the argument that each belongs to.
 
-        forward(x) comes first, as in training, unless `straight`: that a layer must not rely on it
-        is for one property to say, not for all.
+        forward(x) comes first, as in training, unless `straight`: that a layer must not rely on it is for one
+        property to say, not for all.
         """
-        return self.backprop_later(x, dLdy, as_is=as_is, own=own, straight=straight)()
-
-    def backprop_later(
-        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False, straight: bool = False
-    ) -> Callable[[], dict[str, Array]]:
-        """Call backprop(x, dLdy), and return what gives its gradients, like forward_later."""
         if not straight and self._forwarded is not x:
-            self.use(x, as_is=as_is)
-        self._write_backprop(x, dLdy)
-        n = len(x)
-        return self._later("backprop", (x, dLdy), lambda given: self._gradients(given, n), as_is=as_is, own=own)
+            self.forward(x)
+        names = [f"dLd{name}" for name in self.spec.gradients]
+        returned = self._call("backprop", names, x=x, dLdy=dLdy)
+        gradients = {}
+        for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
+            gradients[name] = self._known(f"dLd{name}", self._real(f"backprop, for dLd{name},", gradient))
+        if self.spec.parameter_gradients == "mean":
+            n = len(x.read() if isinstance(x, Held) else x)
+            return {name: array if name == "x" else self._times(n, array) for name, array in gradients.items()}
+        return gradients
 
-    def both(self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False) -> tuple[Array, dict[str, Array]]:
-        """Return forward(x) and the gradients of backprop(x, dLdy): one after the other, as in training."""
-        return self.both_later(x, dLdy, as_is=as_is, own=own)()
+    def both(self, x: Given, dLdy: Given) -> tuple[Array, dict[str, Array]]:
+        """Return forward(x) and the gradients of backprop(x, dLdy)."""
+        return self.forward(x), self.backprop(x, dLdy)
 
-    def both_later(
-        self, x: Array, dLdy: Array, *, as_is: bool = False, own: bool = False
-    ) -> Callable[[], tuple[Array, dict[str, Array]]]:
-        """Call forward(x) and backprop(x, dLdy), and return what gives both results, like forward_later."""
-        y, gradients = self.forward_later(x, as_is=as_is, own=own), self.backprop_later(x, dLdy, as_is=as_is, own=own)
-        return lambda: (y(), gradients())
+    def held_results(self, x: Held, dLdy: Held) -> dict[str, Held]:
+        """Return y and the gradients, held, by what the script calls them."""
+        y = self._call("forward", ["y"], hold=True, x=x)
+        names = [f"dLd{name}" for name in self.spec.gradients]
+        gradients = self._separate(self._call("backprop", names, hold=True, x=x, dLdy=dLdy))
+        results = dict(zip(["y", *names], [y, *gradients], strict=True))
+        for name, result in results.items():
+            if not isinstance(result, Held):
+                raise PropertyFailed(f"forward returned {_kind(result)}, but should return a NumPy array")
+            self._read(name, result.read)
+            if self._script:
+                self._script.know(result, self._script.latest(name))
+        return results
 
-    def use(self, x: Array, dLdy: Array | None = None, *, as_is: bool = False, now: bool = False) -> None:
-        """Call forward(x), and backprop(x, dLdy) if dLdy is given, where the results do not matter.
-
-        now    not later, as a layer in another process may be: x is going to change
-        """
-        if now or not isinstance(self.raw, Distant):
-            self.forward(x, as_is=as_is)
-            if dLdy is not None:
-                self.backprop(x.copy(), dLdy, straight=True)
-            return
-        self._write_forward(x)
-        self.raw.put_off("forward", x, as_is=as_is)
-        if dLdy is not None:
-            self._write_backprop(x, dLdy)
-            self.raw.put_off("backprop", x, dLdy)
-        self._forwarded = x
-
-    def _later(
-        self, method: str, given: Sequence[Array], made: Callable[[Any], Any], *, as_is: bool, own: bool
-    ) -> Callable[[], Any]:
-        """Call a method, with copies unless as_is; return what gives `made` of its result, copied unless own."""
-        raw = self.raw
-        if isinstance(raw, Distant):
-            answer = raw.later(method, *given, as_is=as_is, own=own)
-            return lambda: made(_guarded(method, answer))
-        given = given if as_is else [array.copy() for array in given]
-        result = made(_guarded(method, lambda: getattr(raw, method)(*given)))
-        if not own:
-            one = isinstance(result, np.ndarray)
-            result = result.copy() if one else {name: array.copy() for name, array in result.items()}
-        return lambda: result
-
-    def _write_backprop(self, x: Array, dLdy: Array) -> None:
-        if script := self.trial.script:
-            given = {"x": script.array("x", x), "dLdy": script.array("dLdy", dLdy)}
-            names = [f"dLd{name}" for name in self.trial.spec.gradients]
-            script.call(script.spelling.backprop, names, **self._written, **given)
-
-    def _gradients(self, returned: Any, n: int) -> dict[str, Array]:
-        """Return what backprop returned for a batch of n by the argument that each belongs to."""
-        names = self.trial.spec.gradients
-        expected = ", ".join(f"dLd{name}" for name in names)
-        expected = f"({expected})" if len(names) > 1 else expected
-        gradients = returned if isinstance(returned, tuple | list) else (returned,)
-        if len(gradients) != len(names):
-            raise PropertyFailed(f"backprop returned {_kind(returned)}, but should return {expected}")
-        result = {
-            name: _real(f"backprop, for dLd{name},", gradient) for name, gradient in zip(names, gradients, strict=True)
+    def sharing(self, held: Mapping[str, Held]) -> list[tuple[str, str]]:
+        """Return the pairs of names whose arrays share memory; the layer's own parameters are among them."""
+        own = {
+            name: _guarded(f"reading {name}", partial(self.instance.get_held, name)) for name in self.spec.parameters
         }
-        if self.trial.spec.parameter_gradients == "mean":
-            result |= {name: _times(result[name], n) for name in names if name != "x"}
+        names = [*held, *own]
+        pairs = _guarded("sharing memory", lambda: self.instance.sharing([*held.values(), *own.values()]))
+        return [(names[one], names[other]) for one, other in pairs]
+
+    def attempt(self, method: str, *given: Array) -> None:
+        """Call a method with arguments that it should refuse, and raise what it raises."""
+        if self._script:
+            variables = {name: self._given(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
+            results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.spec.gradients]
+            self._script.call(method, self._written, results, variables)
+            self._script.remark("should be refused")
+        self.instance.call(method, *given)
+
+    def _call(self, method: str, results: list[str], *, hold: bool = False, **given: Given) -> Any:
+        """Call a method, and write the call down."""
+        if not self._script:
+            call = self.instance.call_and_hold if hold else self.instance.call
+            return _guarded(method, lambda: call(method, *given.values()))
+        variables = {name: self._given(name, value) for name, value in given.items()}
+        self._script.call(method, self._written, results, variables)
+        if hold:
+            return _guarded(method, lambda: self.instance.call_and_hold(method, *given.values()))
+        # The script gives the layer its own arrays: if the layer writes into them, the script has to copy them.
+        held = [value if isinstance(value, Held) else self.instance.hold(value.copy()) for value in given.values()]
+        try:
+            return _guarded(method, lambda: self.instance.call(method, *held))
+        finally:
+            for value, kept in zip(given.values(), held, strict=True):
+                if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
+                    self._script.copies_needed = True
+
+    def _variable(self, name: str, value: Given) -> str:
+        assert self._script
+        return self._script.variable(value) if isinstance(value, Held) else self._script.array(name, value)
+
+    def _given(self, name: str, value: Given) -> str:
+        """Return the variable of an array that is given to the layer, which gets a copy unless it is held."""
+        assert self._script
+        return self._script.variable(value) if isinstance(value, Held) else self._script.given(name, value)
+
+    def _known(self, name: str, result: Array) -> Array:
+        if self._script:
+            self._script.know(result, self._script.latest(name))
         return result
 
+    def _times(self, n: int, mean: Array) -> Array:
+        """Return n * mean, a whole number where it differs from one by the rounding of a division only."""
+        total = np.asarray(mean * n)
+        nearest = np.rint(total)
+        total = np.where(abs(total - nearest) <= 4 * np.finfo(float).eps * abs(total), nearest, total)
+        if self._script:
+            self._script.know(total, f"{n} * {self._script.variable(mean)}")
+        return total
 
-def _raise(error: Exception) -> None:
-    raise error
+    # Forms
+
+    def _separate(self, returned: Any) -> tuple[Any, ...] | list[Any]:
+        """Return what backprop returned as one item for each gradient."""
+        names = [f"dLd{name}" for name in self.spec.gradients]
+        items = returned if isinstance(returned, tuple | list) else (returned,)
+        if len(items) == len(names):
+            return items
+        expected = f"({', '.join(names)})" if len(names) > 1 else names[0]
+        shown = returned.read() if isinstance(returned, Held) else returned
+        raise PropertyFailed(
+            f"backprop returned {_kind(shown)}, but should return {expected}", shows=self.last_result()
+        )
+
+    def _real(self, what: str, value: Any) -> Array:
+        if not isinstance(value, np.ndarray | np.generic):
+            raise PropertyFailed(
+                f"{what} returned {_kind(value)}, but should return a NumPy array", shows=self.last_result()
+            )
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            said = f"{what} returned an array of {array.dtype}, but should return real numbers"
+            raise PropertyFailed(said, shows=self.last_result())
+        return array
+
+    def _read(self, what: str, read: Callable[[], Any]) -> Array:
+        return self._real(what, _guarded(what, read))
+
+
+_OURS = (__file__, Here.call.__code__.co_filename)
+"""Files whose lines are on the way to every layer."""
 
 
 def _guarded(name: str, call: Callable[[], Any]) -> Any:
@@ -279,36 +236,20 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
 
 
 def raised(name: str, error: BaseException) -> PropertyFailed:
-    """Return the failure of what raised an error: its name, the error and, if it is known, the line of the layer."""
+    """Return the failure of a call that raised: its name, the error and, if it is known, the line of the layer."""
+    name = getattr(error, "doing", name)  # what was asked for along with the call, in another process
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     where = _where(error)
     return PropertyFailed(f"{name} raised {text}" + f" ({where})" * bool(where))
 
 
 def _where(error: BaseException) -> str:
-    """Return the file and line of the layer at which an error was raised, if they are known of one from afar."""
-    if hasattr(error, "where"):
+    """Return the file and line of the layer at which an error was raised, or "" if it has no such line."""
+    if hasattr(error, "where"):  # from another process
         return str(error.where)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
-    frame = (own if len(own) > 1 else frames)[-1]
-    return f"{os.path.basename(frame.filename)}, line {frame.lineno}"
-
-
-def _real(name: str, value: Any) -> Array:
-    if not isinstance(value, np.ndarray | np.generic):
-        raise PropertyFailed(f"{name} returned {_kind(value)}, but should return a NumPy array")
-    array = np.asarray(value)
-    if array.dtype.kind not in "fiub":
-        raise PropertyFailed(f"{name} returned an array of {array.dtype}, but should return real numbers")
-    return array
-
-
-def _times(mean: Array, n: int) -> Array:
-    """Return n * mean, a whole number where it differs from one by the rounding of a division only."""
-    total = np.asarray(mean * n)
-    nearest = np.rint(total)
-    return np.where(abs(total - nearest) <= 4 * np.finfo(float).eps * abs(total), nearest, total)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in _OURS]
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}" if own else ""
 
 
 def _kind(value: Any) -> str:

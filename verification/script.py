@@ -2,14 +2,17 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
-from verification.case import Array, whole
+from verification.case import Array, Case, whole
+from verification.failure import PropertyFailed
+from verification.instance import memory_of
 
 LITERAL_ENTRIES = 64
 """An array with more entries than this is written by a rule, if there is one for it."""
@@ -20,7 +23,7 @@ def literal(array: Array, name: str = "", seed: int = 0) -> list[str]:
 
     A large array that was drawn under this name with this seed is written as the draw.
     """
-    plain = np.array(array)  # the values alone, in C order
+    plain = np.array(memory_of(array))  # the values alone, in C order
     dtype = "" if plain.dtype == np.float64 else f", dtype=np.{plain.dtype}"
     filled = np.argwhere(plain)
     if plain.size == 0 or (plain.size > 1 and len(filled) == 0):
@@ -87,17 +90,17 @@ def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
     return ", ".join([repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()])
 
 
-def importing(make: Callable[..., Any]) -> str:
-    """Return the line that brings make into scope, as far as it can be known."""
+def importing(make: Callable[..., Any]) -> list[str]:
+    """Return the lines that bring make into scope, as far as they can be known."""
     module, qualname = getattr(make, "__module__", "__main__"), getattr(make, "__qualname__", "")
     if module == "__main__" or not qualname.isidentifier():
-        return f"# {name(make)} is your own: define or import it here"
+        return [f"# {name(make)} is your own: define or import it here"]
+    remark = [f"# {note}"] if (note := getattr(make, "import_note", "")) else []
+    if not all(part.isidentifier() and not iskeyword(part) for part in module.split(".")):  # as 02_CNN_layer
+        return ["from runpy import run_path", "", *remark, f"{qualname} = run_path({module + '.py'!r})[{qualname!r}]"]
     package = module.rpartition(".")[0]
-    return (
-        f"from {package or module} import {qualname}"
-        if package and _exports(package, qualname, make)
-        else (f"from {module} import {qualname}")
-    )
+    home = package if package and _exports(package, qualname, make) else module
+    return [*remark, f"from {home} import {qualname}"]
 
 
 def _exports(package: str, name: str, value: object) -> bool:
@@ -130,56 +133,143 @@ class Spelling:
 
 
 class Script:
-    """A script that grows by a call at a time."""
+    """A script that grows by a call at a time.
 
-    def __init__(self, make: Callable[..., Any], seed: int) -> None:
-        self.make, self.seed = getattr(make, "original", make), seed
+    copies    whether the script gives the layer copies of its arrays, as the suite does: needed only for a layer that
+              writes into its arguments, which `copies_needed` tells afterwards
+    """
+
+    def __init__(self, make: Callable[..., Any], case: Case, *, copies: bool = False) -> None:
+        self.make, self.case = getattr(make, "original", make), case
         self.spelling: Spelling = getattr(make, "spelling", Spelling())
+        self.copies, self.copies_needed = copies, False
         self.lines: list[str] = []
-        self.results: dict[str, int] = {}  # the variable of each result, and how many lines make it
-        self._written: dict[tuple[str, ...], str] = {}
+        self._variables: dict[tuple[str, ...], str] = {}  # of arrays, by the lines that make them
+        self._known: list[tuple[object, str]] = []  # results and held arrays, and what stands for them
+        self._latest: dict[str, str] = {}  # the last variable of each result
         self._count: dict[str, int] = {}
+        self._again: Callable[[str], None] = lambda _variable: None
 
-    def fresh(self, name: str) -> str:
-        """Return name, or name2, name3, ... where it is taken."""
+    # Arrays
+
+    def array(self, name: str, array: Array, *, fresh: bool = False) -> str:
+        """Write the array as `name = ...`, unless one like it stands there, and return its variable.
+
+        fresh    write it in any case, in a variable that no other array shares
+        """
+        lines = literal(array, name, self.case.seed)
+        key = (name, *lines)
+        if key in self._variables and not fresh:
+            return self._variables[key]
+        variable = self._fresh(name)
+        first, *rest = (line.replace("{}", variable) for line in lines)
+        self.lines += [f"{variable} = {first}", *rest]
+        if not fresh:
+            self._variables[key] = variable
+        return variable
+
+    def given(self, name: str, array: Array) -> str:
+        """Write the array, and a copy of it if the layer is to get one; return the variable that the layer gets."""
+        variable = self.array(name, array)
+        if not self.copies:
+            return variable
+        self.lines.append(f"{variable}_copy = {variable}.copy()")
+        return f"{variable}_copy"
+
+    def know(self, result: object, expression: str) -> None:
+        """Note the expression that gives this very object in the script."""
+        self._known.append((result, expression))
+
+    def variable(self, result: object) -> str:
+        """Return the expression that gives this very object, or "" if none is known."""
+        return next((expression for known, expression in reversed(self._known) if known is result), "")
+
+    def latest(self, name: str) -> str:
+        """Return the last variable of a result: y2 for y."""
+        return self._latest.get(name, "")
+
+    def _fresh(self, name: str) -> str:
         self._count[name] = self._count.get(name, 0) + 1
         return name if self._count[name] == 1 else f"{name}{self._count[name]}"
 
-    def array(self, name: str, array: Array) -> str:
-        """Write the array as `name = ...`, unless one like it stands there, and return its name."""
-        lines = literal(array, name, self.seed)
-        key = (name, *lines)
-        if key not in self._written:
-            variable = self._written[key] = self.fresh(name)
-            first, *rest = (line.replace("{}", variable) for line in lines)
-            self.lines += [f"{variable} = {first}", *rest]
-        return self._written[key]
+    # The layer
 
-    def write(self, template: str, **fields: str) -> None:
-        """Write the lines of a template."""
+    def construct(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Write the call that makes a layer, and return the fields of its templates."""
+        by_name = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        given = listed(self.make, settings) if self.spelling.construct else by_name
+        fields = {
+            "make": name(self.make),
+            "layer": self._fresh("layer"),
+            "settings": given,
+            "comma": ", " * bool(given),
+            "values": ", ".join(map(repr, settings.values())),
+        }
+        self.lines += self.spelling.construct.format(**fields).splitlines()
+        return fields
+
+    def assign(self, layer: dict[str, str], name: str, variable: str, *, copy: bool = True) -> None:
+        """Write that a parameter is set, to a copy of the array or to the array itself."""
+        layer[name] = variable
+        attribute = self.spelling.names.get(name, name)
+        fields = {**layer, "name": name, "attribute": attribute, "array": variable}
+        template = self.spelling.parameter
+        template = template if copy else template.replace("{array}.copy()", "{array}")
         self.lines += template.format(**fields).splitlines()
 
-    def call(self, template: str, results: list[str], **fields: str) -> None:
-        """Write a call, by a template that names its results {y} or {gradients}."""
-        variables = [self.fresh(name) for name in results]
-        named = dict(zip(results, variables, strict=True))
-        self.write(template, **fields, **named, gradients=", ".join(variables))
-        self.results |= dict.fromkeys(variables, len(self.lines))
+    def overwrite(self, layer: dict[str, str], name: str, values: Array) -> None:
+        """Write that a layer's own parameter is written into."""
+        source = self.array(name, values)
+        self.lines.append(f"{self.attribute(layer, name)}[...] = {source}")
 
-    def text(self, arrays: Sequence[str], closing: str) -> str:
-        """Return the script up to the last result of these names, which it prints, and a closing comment."""
-        last = [next((v for v in reversed(self.results) if v.rstrip("0123456789") == name), "") for name in arrays]
-        shown = sorted({variable for variable in last if variable}, key=list(self.results).index)
-        lines = self.lines[: self.results[shown[-1]] if shown else None]
-        lines += [f"print({variable})" for variable in shown]
-        if not shown and arrays:  # an argument that was changed
-            lines += [f"print({arrays[0]})"]
-        elif not shown and self.results:
-            end = max(self.results.values())
-            made = [f"{variable}.shape" for variable, line in self.results.items() if line == end]
-            lines += [f"print({', '.join(made)})"]
-        lines += [f"# {line}" for line in closing.splitlines()]
+    def attribute(self, layer: dict[str, str], name: str) -> str:
+        """Return the expression of a layer's own parameter."""
+        return f"{layer['layer']}.{self.spelling.names.get(name, name)}"
+
+    def write_into(self, held: object, name: str, values: Array) -> None:
+        """Write that an array that is held is written into."""
+        target, source = self.variable(held), self.array(name, values)
+        self.lines.append(f"{target}[...] = {source}")
+
+    def call(self, method: str, layer: dict[str, str], results: list[str], given: Mapping[str, str]) -> None:
+        """Write a call whose results are called so: y, or dLdx, dLdW, ..."""
+        template = self.spelling.forward if method == "forward" else self.spelling.backprop
+        fields = {**layer, **given}
+        before = list(self.lines)
+
+        def written(variables: list[str], gradients: str) -> None:
+            named = dict(zip(results, variables, strict=True))
+            self.lines = before + template.format(**{**fields, **named, "gradients": gradients}).splitlines()
+
+        variables = [self._fresh(result) for result in results]
+        self._latest |= dict(zip(results, variables, strict=True))
+        self._again = lambda variable: written([variable] * len(results), variable)
+        written(variables, ", ".join(variables))
+
+    def unnamed_result(self) -> str:
+        """Write the last call again, with one variable for all that it returns, whatever that is; return it."""
+        self._again("result")
+        return "result"
+
+    def remark(self, text: str) -> None:
+        """Add a comment to the last line."""
+        self.lines[-1] += f"  # {text}"
+
+    # The whole
+
+    def text(self, failure: PropertyFailed) -> str:
+        """Return the script; the last line but the comments shows what the failure says."""
+        lines = [*self.lines, *_shown(failure), *(f"# {line}" for line in failure.message().splitlines())]
         imports = ["import random", ""] * any("random.Random(" in line for line in lines)
         imports += ["import numpy as np", *self.spelling.imports]
-        made_by = [importing(made) for made in (self.make, *self.spelling.originals)]
-        return "\n".join([*imports, *made_by, "", *lines]) + "\n"
+        imports += [line for made in (self.make, *self.spelling.originals) for line in importing(made)]
+        return "\n".join([*imports, "", *lines]) + "\n"
+
+
+def _shown(failure: PropertyFailed) -> list[str]:
+    """Return the line that prints what is wrong; none where the last call raises."""
+    if not failure.shows:
+        return []
+    large = failure.total > LITERAL_ENTRIES and failure.entries and failure.entries[0].index
+    index = f"[{', '.join(map(str, failure.entries[0].index))}]" if large else ""
+    return [f"print({failure.shows}{index})"]

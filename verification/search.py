@@ -5,7 +5,7 @@ or else 1 or -1, becomes so. Nothing here depends on the clock, so a seed gives 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
-from verification.failure import FailedBeside, NotTried, PropertyFailed, Stopped
+from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
@@ -49,14 +49,10 @@ class Outcome:
         try:
             item.check(trial)
         finally:
-            self.tried(trial)
-
-    def tried(self, trial: Trial) -> None:
-        """Note one more example, and by how much it was rounded, if it was."""
-        self.examples += 1
-        self.random += trial.case.seed > 1
-        self.rounded += trial.rounded > 0
-        self.largest_rounding = max(self.largest_rounding, trial.rounded)
+            self.examples += 1
+            self.random += trial.case.seed > 1
+            self.rounded += trial.rounded > 0
+            self.largest_rounding = max(self.largest_rounding, trial.rounded)
 
     def fail(self, spec: LayerSpec, item: Collected, case: Case, *, simplify: bool = True) -> None:
         """End the search with a case that failed, made as simple as it can be unless not `simplify`."""
@@ -73,10 +69,10 @@ class Outcome:
         self.failure, self.stopped = PropertyFailed(str(stopped)), True
         if isinstance(stopped, NotTried):
             return
-        self.case, script = case, Script(spec.make, case.seed)
+        self.case, script = case, Script(spec.make, case)
         with suppress(PropertyFailed, Stopped):
             item.check(Trial(spec, case, script))
-        self.script = script.text([], str(stopped))
+        self.script = script.text(self.failure)
 
 
 def survey(
@@ -91,13 +87,10 @@ def survey(
     def run(case: Case) -> None:
         trial = Trial(spec, case)
         progress(f"example {max(outcome.examples for outcome in outcomes) + 1} of {profile.max_examples}")
-        left = {
-            item: outcome
-            for item, outcome in zip(items, outcomes, strict=True)
-            if outcome.case is None and outcome.failure is None
-        }
-        for item in together(trial, left):
-            outcome, start = left[item], time.perf_counter()
+        for item, outcome in zip(items, outcomes, strict=True):
+            if outcome.case is not None or outcome.failure is not None:
+                continue
+            start = time.perf_counter()
             try:
                 outcome.count(trial, item)
             except PropertyFailed:
@@ -115,34 +108,6 @@ def survey(
                 found.fail(spec, item, outcome.case)
             outcomes[at] = replace(found, examples=outcome.examples)
     return outcomes
-
-
-def together(trial: Trial, outcomes: Mapping[Collected, Outcome]) -> list[Collected]:
-    """Try properties side by side, step by step; note those that hold and those that fail.
-
-    Return those of which neither is known, since what another asked for ended the layer's process, or raised: they are
-    to be tried alone.
-    """
-    running, rounded = {item: item.steps(trial) for item in outcomes}, dict.fromkeys(outcomes, 0.0)
-    alone = []
-    while running:
-        for item, steps in list(running.items()):
-            outcome, start, trial.rounded = outcomes[item], time.perf_counter(), rounded[item]
-            try:
-                next(steps)
-                rounded[item] = trial.rounded
-            except (FailedBeside, Stopped):
-                alone.append(item)
-                del running[item]
-            except (PropertyFailed, StopIteration) as end:
-                outcome.tried(trial)
-                if isinstance(end, PropertyFailed):
-                    outcome.case = trial.case
-                del running[item]
-            outcome.seconds += time.perf_counter() - start
-    with suppress(Stopped):
-        trial.settle()
-    return alone
 
 
 def search(
@@ -257,18 +222,25 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | No
 
 def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[PropertyFailed, str]:
     """Run a failing case again, and return its failure and a script of the calls that were made."""
-    script = Script(spec.make, case.seed)
-    for _ in range(max(3, min(20, _tries(case) // 50))):
-        try:
-            collected.check(Trial(spec, case))
-        except PropertyFailed:
-            continue
-        with suppress(PropertyFailed):
-            collected.check(Trial(spec, case, script))
-        return UNSTEADY, script.text([], UNSTEADY.sentence)
+    steady = _fails_every_time(spec, collected, case)
+    script = Script(spec.make, case)
+    failure = _failure(collected, Trial(spec, case, script))
+    if script.copies_needed:
+        script = Script(spec.make, case, copies=True)
+        failure = _failure(collected, Trial(spec, case, script))
+    if failure is None or not steady:
+        failure = UNSTEADY
+    return failure, script.text(failure)
+
+
+def _fails_every_time(spec: LayerSpec, collected: Collected, case: Case) -> bool:
+    tries = max(3, min(20, _tries(case) // 50))
+    return all(_failure(collected, Trial(spec, case)) for _ in range(tries))
+
+
+def _failure(collected: Collected, trial: Trial) -> PropertyFailed | None:
     try:
-        collected.check(Trial(spec, case, script))
+        collected.check(trial)
     except PropertyFailed as failure:
-        arrays = [entry.array.split(".")[0] for entry in failure.entries]
-        return failure, script.text(arrays, failure.message())
-    return UNSTEADY, script.text([], UNSTEADY.sentence)
+        return failure
+    return None

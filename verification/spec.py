@@ -1,6 +1,6 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,24 +12,21 @@ if TYPE_CHECKING:
     from verification.mistakes import Mistake
     from verification.trial import Trial
 
-Property = Callable[["Trial"], Iterator[None] | None]
-"""A function named as a sentence whose docstring is its equation. It raises where that is not so.
-
-It may be a generator, that yields where it has asked a layer for results and before it looks at them.
-"""
+Property = Callable[["Trial"], None]
+"""A function named as a sentence whose docstring is its equation. It raises where that is not so."""
 
 
 @dataclass(frozen=True)
 class BadArgument:
     """A call that a layer should refuse with a ValueError or TypeError.
 
-    `call(layer, case)` makes it, and returns `layer.call("forward", x)`; `argument` names what is wrong with it
-    ("x", "dLdy"), and the error's message should say so, or give the shape that is wrong.
+    `call(layer, case)` makes it, as `layer.attempt("forward", x)`; `argument` names what is wrong with it ("x",
+    "dLdy"), and the error's message should say so, or give the shape that is wrong.
     """
 
     description: str
     argument: str
-    call: Callable[[Any, Case], Callable[[], object]]
+    call: Callable[[Any, Case], None]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,7 +42,6 @@ class Trial:
         }
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
-        self._last: Layer | None = None
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
@@ -107,15 +106,9 @@ class Trial:
 
     # Layers and what is right for them
 
-    def layer(self, parameters: Mapping[str, Array] | None = None, *, as_is: bool = False) -> Layer:
+    def layer(self, parameters: Mapping[str, Array] | None = None) -> Layer:
         """Return a new layer, with the parameters of the case unless given here."""
-        self._last = Layer(self, {**self.arguments, **(parameters or {})}, as_is=as_is)
-        return self._last
-
-    def settle(self) -> None:
-        """Wait until layers in another process have done all that they were asked; raise Stopped if one ends it."""
-        if self._last:
-            self._last.settle()
+        return Layer(self, {**self.arguments, **(parameters or {})})
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""
@@ -159,14 +152,24 @@ class Trial:
 
     # Verdicts
 
-    def compare(self, name: str, actual: Array, expected: Array, because: str = "", label: str | None = None) -> None:
+    def compare(
+        self,
+        name: str,
+        actual: Array,
+        expected: Array,
+        because: str = "",
+        label: str | None = None,
+        shows: str = "",
+    ) -> None:
         """Raise unless actual equals expected, exactly or as far as the spec says.
 
-        The failure reads "{name} is wrong{because}" and lists wrong entries as label[index], where
-        the label is y for "forward(x)", and the name for others.
+        The failure reads "{name} is wrong{because}" and lists wrong entries as label[index], where the label is y for
+        "forward(x)", and the name for others. Where actual is not itself a result of the layer, `shows` is the
+        expression of it: trial.expression(dLdx, "{}.sum()").
         """
-        if actual.shape != expected.shape:
-            raise PropertyFailed(f"{name} has shape {actual.shape}, but should have shape {expected.shape}{because}")
+        label = label or ("y" if name == "forward(x)" else name)
+        shows = shows or self.expression(actual)
+        self.expect_shape(name, actual, expected.shape, because, shows)
         if np.array_equal(actual, expected, equal_nan=True):
             return
         error = np.abs(actual - expected)
@@ -177,34 +180,49 @@ class Trial:
                 self.rounded = max(self.rounded, float(np.max(error)))
             return
         slight = (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all()
-        label = label or ("y" if name == "forward(x)" else name)
         raise PropertyFailed(
             f"{name} is wrong{because}{', if only slightly: computed in less than float64?' * bool(slight)}",
-            entries(label, actual, expected, wrong), int(wrong.sum()), actual.size, (label, actual, expected),
-        )  # fmt: skip
+            entries(label, actual, expected, wrong),
+            int(wrong.sum()),
+            actual.size,
+            (label, actual, expected),
+            shows,
+        )
 
-    def expect_shape(self, name: str, actual: Array, shape: tuple[int, ...]) -> Array:
+    def expect_shape(
+        self, name: str, actual: Array, shape: tuple[int, ...], because: str = "", shows: str = ""
+    ) -> Array:
         """Return the array; raise unless it has this shape."""
         if actual.shape != shape:
-            raise PropertyFailed(f"{name} has shape {actual.shape}, but should have shape {shape}")
+            shows = shows or self.expression(actual)
+            raise PropertyFailed(
+                f"{name} has shape {actual.shape}, but should have shape {shape}{because}",
+                shows=shows and f"{shows}.shape",
+            )
         return actual
 
-    def whole_numbers(self, name: str, actual: Array) -> Array:
-        """Return actual rounded to whole numbers; raise if it is further from them than rounding."""
-        nearest = np.rint(actual)
-        self.compare(name, actual, nearest)
+    def expression(self, result: object, of: str = "{}") -> str:
+        """Return the expression of a script that gives this very result, or what is made `of` it."""
+        known = self.script.variable(result) if self.script else ""
+        return of.format(known) if known else ""
+
+    def nearly_whole(self, array: Array) -> Array | None:
+        """Return the array rounded to whole numbers, or None if it is further from them than rounding."""
+        nearest = np.rint(array)
+        error = float(np.max(abs(array - nearest), initial=0.0))
+        if not error <= ROUNDING * max(1.0, float(np.max(abs(nearest), initial=0.0))):  # not a number, too
+            return None
+        self.rounded = max(self.rounded, error)
         return nearest
 
     def whole_gradient(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> Array:
         """Return a gradient rounded to whole numbers; raise if it is further from them than rounding."""
-        nearest = np.rint(actual)
-        try:
-            self.compare(f"dLd{name}", actual, np.where(np.isfinite(nearest), nearest, 0.0))
-        except PropertyFailed:
-            if not self._is_right(name, actual, at, dLdy):
-                raise self.wrong_gradient(name, actual, at, dLdy) from None
-            return actual
-        return nearest
+        nearest = self.nearly_whole(actual)
+        if nearest is not None:
+            return nearest
+        if not self._is_right(name, actual, at, dLdy):
+            raise self.wrong_gradient(name, actual, at, dLdy) or _contradicts(name)
+        return actual
 
     def _is_right(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> bool:
         """Return whether a gradient that is not of whole numbers is right, as an average's may be for a dLdy of 1."""
@@ -226,10 +244,10 @@ class Trial:
             unit[index] = 0.0
         return gradient
 
-    def wrong_gradient(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> PropertyFailed:
-        """Return the failure for a gradient that is known to be wrong somewhere: say where.
+    def wrong_gradient(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> PropertyFailed | None:
+        """Return the failure of a gradient that breaks an identity, with its wrong entries; None if it is right.
 
-        Only where a script is kept: to find the place costs more than to know that there is one.
+        The entries only where a script is kept: to find them costs more than to know that there are some.
         """
         if self.script is None:
             return PropertyFailed(f"dLd{name} is wrong")
@@ -239,9 +257,9 @@ class Trial:
             self.compare(f"dLd{name}", actual, self.right_gradient(name, at, dLdy))
         except PropertyFailed as failure:
             return failure
-        return _forward_is_wrong(name)
+        return None
 
-    def _one_wrong_entry(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> PropertyFailed:
+    def _one_wrong_entry(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> PropertyFailed | None:
         """Halve the array until one entry is left whose share of the adjoint identity is wrong."""
         whole_part = np.rint(actual)
         if not np.isfinite(actual).all():
@@ -258,7 +276,7 @@ class Trial:
                 return not self.same_inner_product((dLdy, self.response(name, v, at)), (actual, v))
 
             if not wrong(low, high):
-                return _forward_is_wrong(name)
+                return None
             while high - low > 1:
                 middle = (low + high) // 2
                 low, high = (low, middle) if wrong(low, middle) else (middle, high)
@@ -267,7 +285,8 @@ class Trial:
         expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at)))
         index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
         entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
-        return PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size)
+        shows = self.expression(actual)
+        return PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
 
     def same_inner_product(self, left: tuple[Array, Array], right: tuple[Array, Array]) -> bool:
         """Return whether <a, b> == <c, d> for (a, b) and (c, d), exactly where the spec is exact."""
@@ -278,10 +297,8 @@ class Trial:
         return bool(abs(np.sum(here) - np.sum(there)) <= (self.spec.rtol or ROUNDING) * size)
 
 
-def _forward_is_wrong(name: str) -> PropertyFailed:
-    return PropertyFailed(
-        f"backprop is not the gradient of forward; dLd{name} is what it should be, so forward is wrong"
-    )
+def _contradicts(name: str) -> PropertyFailed:
+    return PropertyFailed(f"dLd{name} is no whole number where it should be one")
 
 
 def steps(exact: bool) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,24 +51,6 @@ class SandboxError(RuntimeError):
     """A sandbox was required, and there is none."""
 
 
-class Deadline:
-    """The time for a question: `seconds` for each step, of which there are `most`; step() is the one it is at."""
-
-    def __init__(self, seconds: float, most: int, step: Callable[[], int]) -> None:
-        self.seconds, self.step, self.last_step = seconds, step, 0
-        self.end = time.monotonic() + seconds
-        self.last_end = time.monotonic() + most * seconds
-
-    def left(self) -> float:
-        """Return the seconds after which to ask again, more than 0; TimeoutError if the step has none left."""
-        now = time.monotonic()
-        if (step := self.step()) != self.last_step:
-            self.last_step, self.end = step, min(now + self.seconds, self.last_end)
-        if now >= self.end:
-            raise TimeoutError
-        return min(self.end - now, self.seconds / 4)
-
-
 @dataclass
 class Child:
     """One child process. `isolation` says how it is kept apart."""
@@ -89,52 +71,37 @@ class Child:
         if not self._start([]):
             raise SandboxError(f"the child process does not start: {self.output.decode(errors='replace')[-500:]}")
 
-    def send(
-        self, question: Mapping[str, Any], arrays: Sequence[Array], doing: Sequence[str], timeout: float | None = None
-    ) -> None:
-        """Send a question, as much as the child takes by now; it is to be answered before the next.
+    def ask(
+        self, question: Mapping[str, Any], arrays: Sequence[Array], doing: str, timeout: float | None = None
+    ) -> tuple[dict[str, Any], list[Array]]:
+        """Return the answer to a question; raise Stopped, with the child gone, if there is none.
 
-        doing      what the child does in each step, for the finding: "forward"
-        timeout    seconds that a step may take
+        doing      what the child does, for the finding: "forward"
+        timeout    seconds that it may take
         """
-        self._nonce, self._doing = secrets.token_hex(16), doing
-        self._limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
-        self._seconds = self.limits.timeout if timeout is None else timeout
-        if self._process is not None:
-            self._pending = memoryview(frames.pack({**question, "nonce": self._nonce}, arrays))
-            self._step()
-            self._begun = 0
-            self._deadline = Deadline(self._seconds, len(doing), self._step)
+        if self._process is None:
+            raise Stopped(f"{doing}: the process of the layer has ended before")
+        nonce = secrets.token_hex(16)
+        limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
+        seconds = self.limits.timeout if timeout is None else timeout
+        deadline = time.monotonic() + seconds
+        self._pending = memoryview(frames.pack({**question, "nonce": nonce}, arrays))
+        try:
             with contextlib.suppress(OSError):  # the child is gone, as the answer will say
                 self._write()
-
-    def answer(self) -> tuple[dict[str, Any], list[Array]]:
-        """Return the answer to the question; raise Stopped, with the child gone, if there is none."""
-        doing = self._doing
-        if self._process is None:
-            raise Stopped(f"{doing[-1]}: the process of the layer has ended before")
-        try:
-            header, returned = frames.read(lambda count: self._exactly(count, self._deadline), self._limit)
+            header, returned = frames.read(lambda count: self._exactly(count, deadline), limit)
         except frames.FrameError as error:
             self.stop()
-            raise Stopped(f"{doing[-1]} wrote something else than an answer to the judge: {error}") from None
+            raise Stopped(f"{doing} wrote something else than an answer to the judge: {error}") from None
         except TimeoutError:
-            step = doing[min(self._step(), len(doing) - 1)]
             self.stop()
-            raise Stopped(f"{step} did not return within {self._seconds:g} s (--timeout)") from None
+            raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
         except (EOFError, OSError):
-            raise Stopped(self._end(doing[min(self._step(), len(doing) - 1)])) from None
-        if header.get("nonce") != self._nonce:
+            raise Stopped(self._end(doing)) from None
+        if header.get("nonce") != nonce:
             self.stop()
-            raise Stopped(f"{doing[-1]} was answered before it was asked: the answer is to another question")
+            raise Stopped(f"{doing} was answered before it was asked: the answer is to another question")
         return header, returned
-
-    def _step(self) -> int:
-        """Return the number of the step that the child says it is at: it sends a byte at the start of each."""
-        with contextlib.suppress(BlockingIOError):
-            for _ in range(64):
-                self._begun += len(os.read(self._progress, 1 << 16))
-        return max(0, self._begun - 1)
 
     @property
     def alive(self) -> bool:
@@ -153,33 +120,31 @@ class Child:
     def _start(self, wrapped: list[str]) -> bool:
         """Start the child and wait for its first word; return whether it came."""
         folder = None if wrapped else tempfile.mkdtemp(prefix="layerproof-")
-        self._progress, begun = os.pipe()
-        self._begun = 0
         answers, written = os.pipe()
         output, printed = os.pipe()
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
         threads = THREADS if wrapped else 64 * THREADS
-        given = (written, begun, self.limits.memory, self.limits.seconds, threads)
+        given = (written, self.limits.memory, self.limits.seconds, threads)
         arguments = [*map(str, given), *sandbox.packages()]
         process = subprocess.Popen(
             [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
-            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written, begun),
+            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,),
             start_new_session=True, cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
         )  # fmt: skip
         assert process.stdin
         self._process = process
-        self._end_all = weakref.finalize(self, _end_all, process, (answers, output, self._progress), folder)
-        for end in (written, printed, begun):
+        self._end_all = weakref.finalize(self, _end_all, process, (answers, output), folder)
+        for end in (written, printed):
             os.close(end)
         self._questions, self._answers, self._output = process.stdin.fileno(), answers, output
-        for end in (self._questions, answers, output, self._progress):
+        for end in (self._questions, answers, output):
             os.set_blocking(end, False)
         self._poll = select.poll()
         for end in (answers, output):
             self._poll.register(end, select.POLLIN)
         try:
-            deadline = Deadline(START, 1, lambda: 0)
+            deadline = time.monotonic() + START
             header, _ = frames.read(lambda count: self._exactly(count, deadline), 0)
         except (EOFError, OSError, TimeoutError, frames.FrameError):
             self.stop()
@@ -191,21 +156,22 @@ class Child:
 
     # Reading and writing
 
-    def _exactly(self, count: int, deadline: "Deadline") -> bytearray:
-        """Return the next bytes of the answer, while writing what is left of the question."""
+    def _exactly(self, count: int, deadline: float) -> bytearray:
+        """Return the next bytes of the answer, while writing what is left of the question; TimeoutError if too late."""
         data = bytearray(count)
         rest = memoryview(data)
         while rest:
             if self._pending:
                 self._write()
-            got = None if self._pending else frames.at_once(self._answers, rest)
-            if got is None:
-                ready = [end for end, _ in self._poll.poll(deadline.left() * 1000)]
-                if self._output in ready:
-                    self._drain()
-                if self._answers not in ready:
-                    continue
-                got = os.readv(self._answers, [rest])
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            ready = [end for end, _ in self._poll.poll(left * 1000)]
+            if self._output in ready:
+                self._drain()
+            if self._answers not in ready:
+                continue
+            got = os.readv(self._answers, [rest])
             if not got:
                 raise EOFError
             rest = rest[got:]

@@ -1,7 +1,7 @@
-"""Layers that live in a child process, as the suite sees them: objects with forward, backprop and parameters."""
+"""Layers that live in a child process: each call is one question to it, and one answer."""
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import Parameter, Signature
 from itertools import count
@@ -11,93 +11,131 @@ import numpy as np
 
 from verification.case import Array
 from verification.failure import Stopped
+from verification.instance import Held, Instance, memory_of
 from verification.judge.process import Limits
-from verification.judge.session import Budget, Once, Session, error_of, plain
-from verification.layer import Distant
+from verification.judge.session import Budget, Session, plain
+
+ITEMS = 16
+"""Items of a result that are held."""
 
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
 
 
-class RemoteLayer(Distant):
-    """A layer in the child: its calls and attributes go there."""
+Place = int | list[Any] | None
+"""Where the child finds an array: its number if it is held there, None if it is the next of the message; or number,
+strides and whether it may be written into, if it is the next of the message and to be held from now on."""
 
-    def __init__(self, session: Session, number: int) -> None:
-        object.__setattr__(self, "_session", session)
-        object.__setattr__(self, "_number", number)
-        weakref.finalize(self, session.free_layer, number)
+
+class RemoteHeld(Held):
+    """An array that is held in the child, under a number; it travels there with the first call that it is given to."""
+
+    def __init__(self, session: Session, number: int, array: Array | None = None) -> None:
+        self.session, self.number, self.array = session, number, array
+        weakref.finalize(self, session.forgotten.append, number)
+
+    def read(self) -> Any:
+        """Return a copy of it as it is now."""
+        if self.array is not None:
+            return self.array.copy()
+        return self.session.value("reading", *self.session.ask("reading", "read", self.number))
+
+    def write(self, values: Array) -> None:
+        """Write values into it."""
+        self.session.ask("writing", "write", self.number, arrays=[values])
+
+
+class RemoteLayer(Instance):
+    """A layer in the child, under a number; it is made there with the first call."""
+
+    def __init__(self, session: Session, numbers: "count[int]", name: str, args: Sequence[Any], kwargs: Any) -> None:
+        self.session, self.numbers, self.number = session, numbers, next(numbers)
+        self.made, self.making = False, (name, args, kwargs)
+        self.attributes: dict[str, Array | Held] = {}
+        weakref.finalize(self, session.forgotten.append, self.number)
+
+    def call(self, method: str, *given: Array | Held) -> Any:
+        """Call a method; return a copy of its result."""
+        return self._value(method, "call", [method], given)
+
+    def call_and_hold(self, method: str, *given: Array | Held) -> Any:
+        """Call a method; return its result with every array in it held."""
+        numbers = [next(self.numbers) for _ in range(ITEMS)]
+        items, _ = self._ask(method, "call_and_hold", [method, numbers], given)
+        if items is None:
+            return RemoteHeld(self.session, numbers[0])
+        if not isinstance(items, int) or not 0 <= items <= ITEMS:
+            raise self.session.nonsense(method, ValueError())
+        return tuple(RemoteHeld(self.session, number) for number in numbers[:items])
+
+    def get(self, name: str) -> Any:
+        """Return a copy of an attribute."""
+        return self._value(f"reading {name}", "get", [name])
+
+    def get_held(self, name: str) -> Held:
+        """Return an attribute, held."""
+        held = next(self.numbers)
+        self._ask(f"reading {name}", "get_held", [name, held])
+        return RemoteHeld(self.session, held)
+
+    def set(self, name: str, value: Array | Held) -> None:
+        """Set an attribute."""
+        if self.made:
+            self._ask("setting a parameter", "set", [name], [value])
+        else:
+            self.attributes[name] = value
+
+    def hold(self, array: Array) -> Held:
+        """Hold this array, in its own memory layout."""
+        return RemoteHeld(self.session, next(self.numbers), array)
+
+    def sharing(self, held: Sequence[Held]) -> list[tuple[int, int]]:
+        """Return the pairs of these arrays, by their places, that share memory."""
+        pairs, _ = self._ask("sharing memory", "sharing", [], held)
+        return [(int(one), int(other)) for one, other in pairs]
+
+    def _ask(
+        self, doing: str, step: str, arguments: Sequence[Any], given: Sequence[Array | Held] = ()
+    ) -> tuple[Any, list[Array]]:
+        """Have the child do a step with this layer, which it makes first if it has to."""
+        make = None
+        arrays: list[Array] = []
+        if not self.made:
+            attributes = {name: _place(value, arrays) for name, value in self.attributes.items()}
+            make = [self.number, *self.making, attributes]
+            self.made = True
+        places = [_place(one, arrays) for one in given]
+        return self.session.ask(doing, step, self.number, *arguments, places, arrays=arrays, make=make)
+
+    def _value(self, doing: str, step: str, arguments: Sequence[Any], given: Sequence[Array | Held] = ()) -> Any:
+        return self.session.value(doing, *self._ask(doing, step, arguments, given))
+
+    # As the accuracy test calls a layer
 
     def forward(self, x: Array) -> Any:
         """Return forward(x)."""
-        return self._now("forward", x)
+        return self.call("forward", x)
 
     def backprop(self, x: Array, dLdy: Array) -> Any:
         """Return backprop(x, dLdy)."""
-        return self._now("backprop", x, dLdy)
+        return self.call("backprop", x, dLdy)
 
     def update_weights(self, dW: Array, db: Array) -> Any:
-        """Add to the parameters, as the assignment's accuracy test does."""
-        return self._now("update_weights", dW, db)
-
-    def _now(self, method: str, *arrays: Array) -> Any:
-        return self._session.now(method, "call", self._number, method, *arrays)
-
-    def assign(self, name: str, array: Array) -> None:
-        """Set an attribute to a copy of an array."""
-        self._session.later("set", self._number, name, Once(array.copy()))
-
-    def later(self, method: str, *arrays: Array, as_is: bool = False, own: bool = False) -> Callable[[], Any]:
-        """Call a method before or with the next call; return what gives its result, a copy unless `own`."""
-        session: Session = self._session
-        return session.ask(method, "call" if own else "copy", self._number, method, *_given(arrays, as_is))
-
-    def attempt(self, method: str, *arrays: Array) -> Callable[[], object]:
-        """Call a method before or with the next call; return what raises what it raised, if it did."""
-        asked = self._session.ask(method, "attempt", self._number, method, *_given(arrays, as_is=False))
-
-        def attempted() -> None:
-            content, _ = asked()
-            if content["raised"]:
-                raise error_of(content["raised"])
-
-        return attempted
-
-    def put_off(self, method: str, *arrays: Array, as_is: bool = False) -> None:
-        """Call a method before the next call, with nothing to be known of its result."""
-        self._session.later("call", self._number, method, *_given(arrays, as_is))
-
-    def attributes(self, names: Sequence[str], *, own: bool = False) -> Callable[[], list[Any]]:
-        """Return what gives attributes: copies of them as they are before the next call, unless `own`."""
-        session: Session = self._session
-        step = "get" if own else "copy_of"
-        asked = [session.ask(f"reading {name}", step, self._number, name) for name in names]
-        return lambda: session.held([one() for one in asked])
-
-    def sharing(self, arrays: Sequence[Array]) -> Callable[[], list[tuple[int, int]]]:
-        """Return what gives the pairs, by their places, that share memory in the child."""
-        asked = self._session.ask("sharing memory", "sharing", *arrays)
-
-        def pairs() -> list[tuple[int, int]]:
-            content, _ = asked()
-            return [(int(one), int(other)) for one, other in content["pairs"]]
-
-        return pairs
-
-    def settle(self) -> None:
-        """Wait until all that was asked for has ended; raise Stopped if the child ends over it."""
-        self._session.settle()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self.attributes([name], own=True)()[0]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        self._session.later("set", self._number, name, value)
+        """Add to the parameters."""
+        return self.call("update_weights", dW, db)
 
 
-def _given(arrays: Sequence[Array], as_is: bool) -> Sequence[Array | Once]:
-    return arrays if as_is else [Once(array.copy()) for array in arrays]
+def _place(given: Array | Held, arrays: list[Array]) -> Place:
+    """Return the place of an array, after adding it to those that travel if it does."""
+    if not isinstance(given, RemoteHeld):
+        assert isinstance(given, np.ndarray)
+        arrays.append(given)
+        return None
+    if given.array is None:
+        return given.number
+    array, given.array = given.array, None
+    arrays.append(memory_of(array))
+    return [given.number, list(array.strides), array.flags.writeable]
 
 
 @dataclass(frozen=True)
@@ -122,7 +160,7 @@ class Submission:
         self.isolation = ""
         self.output = b""
         self._session: Session | None = None
-        self._layers = count()
+        self._numbers = count()
         self.new_budget()
         self.loaded = self._load()
 
@@ -143,9 +181,7 @@ class Submission:
             self._load()
         session = self._session
         assert session
-        number = next(self._layers)
-        session.later("new", number, name, list(args), kwargs)
-        return RemoteLayer(session, number)
+        return RemoteLayer(session, self._numbers, name, list(args), kwargs)
 
     def close(self) -> None:
         """End the child."""
@@ -159,9 +195,9 @@ class Submission:
         self.isolation = session.child.isolation
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
-        load = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
+        load = ("load", self.filename, list(self.wanted), self.seed % 2**32)
         try:
-            found, _ = session.now("loading the file", *load, timeout=timeout)
+            found, _ = session.ask("loading the file", *load, arrays=[source], timeout=timeout)
             if "error" in found:
                 return Loaded({}, (), (), plain(found["error"]))
             return Loaded(

@@ -120,10 +120,11 @@ def _mnist() -> tuple[Array, Array, Array]:
 def _run(source: bytes, filename: str, seed: int, limits: Limits) -> tuple[str, list[tuple[str, Array]], str]:
     """Return how the script is kept apart, the titles and pictures that it shows, and how else it ended than well."""
     session = Session(replace(limits, given={f"{sandbox.INSIDE}/{FOLDER}": str(DATA)}), Budget(limits.timeout))
-    step = ("titles", np.frombuffer(source, np.uint8), filename, seed % 2**32, str(DATA))
+    step = ("titles", filename, seed % 2**32, str(DATA))
     shown, ended = [], []
     try:
-        content, images = session.now("the script", *step, timeout=RUNNING * limits.timeout)
+        script = np.frombuffer(source, np.uint8)
+        content, images = session.ask("the script", *step, arrays=[script], timeout=RUNNING * limits.timeout)
         if content["network"]:
             ended.append("it asked for the network, and there is none here")
         if raised := content["raised"]:

@@ -1,10 +1,8 @@
 """The properties of every layer. Each is a sentence, its docstring the equation; it raises where that is not so.
 
-A property asks the trial for its arrays and layers, and never returns a verdict, prints or skips. It yields where it
-has asked for results and before it looks at them: a layer in another process is then asked by many properties at once.
+A property asks the trial for its arrays and layers, and never returns a verdict, prints or skips.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy, just
@@ -53,15 +51,7 @@ class Collected:
 
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold."""
-        try:
-            for _ in self.steps(trial):
-                pass
-        finally:
-            trial.settle()
-
-    def steps(self, trial: Trial) -> Iterator[None]:
-        """Try it step by step: each step needs what the one before has asked for."""
-        yield from self.function(trial) or ()
+        self.function(trial)
 
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:

@@ -1,7 +1,6 @@
 """Hardening: what a layer may get away without, until it is used in earnest."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -11,26 +10,27 @@ from verification.strategies import spaced
 from verification.trial import Trial
 
 
-def results_share_no_memory(trial: Trial) -> Iterator[None]:
+def results_share_no_memory(trial: Trial) -> None:
     """No result is a view of an argument, a parameter, another result or a buffer used again."""
-    layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
-    answer, parameters = layer.both_later(x, dLdy, as_is=True, own=True), layer.parameters_later(own=True)
-    yield
-    y, returned = answer()
-    results = {"forward(x)": y} | {f"dLd{name}": gradient for name, gradient in returned.items()}
-    before = {name: result.copy() for name, result in results.items()}
-    sharing = layer.sharing_later({**results, "x": x, "dLdy": dLdy, **parameters()})
-    next_answer = layer.both_later(another(trial, x), another(trial, dLdy))
-    yield
-    for name, other in sharing():
-        if name in results:
-            raise PropertyFailed(f"{name} shares memory with {other}: changing one changes the other")
-    next_answer()  # waited for, so that the results are as they are after it
-    for name, result in results.items():
-        trial.compare(name, result, before[name], " after the next call: the layer returned a buffer it uses again")
+    layer = trial.layer()
+    x, dLdy = layer.hold("x", trial.x.copy()), layer.hold("dLdy", trial.dLdy.copy())
+    results = layer.held_results(x, dLdy)
+    for one, other in layer.sharing({**results, "x": x, "dLdy": dLdy}):
+        if one in results:
+            name = "forward(x)" if one == "y" else one
+            raise PropertyFailed(
+                f"{name} shares memory with {other}: changing one changes the other",
+                shows=layer.sharing_expression(one, other, {**results, "x": x, "dLdy": dLdy}),
+            )
+    before = {name: result.read() for name, result in results.items()}
+    layer.both(another(trial, trial.x), another(trial, trial.dLdy))
+    for label, result in results.items():
+        because = " after the next call: the layer returned a buffer it uses again"
+        name = "forward(x)" if label == "y" else label
+        trial.compare(name, result.read(), before[label], because, label, trial.expression(result))
 
 
-def integers_count_as_real_numbers(trial: Trial) -> Iterator[None]:
+def integers_count_as_real_numbers(trial: Trial) -> None:
     """forward and backprop give for x of integers what they give for the same numbers as floats."""
     kind = trial.pick([np.int64, np.uint8, np.int32])
     x = spaced(trial.x, 2) if trial.spec.piecewise_linear else trial.x  # at ties they may choose differently
@@ -41,37 +41,29 @@ def integers_count_as_real_numbers(trial: Trial) -> Iterator[None]:
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
     layer, dLdy = trial.layer(halves), trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
-    as_float = x.astype(float)
-    of_floats, of_integers = layer.both_later(as_float, dLdy), layer.both_later(x, dLdy)
-    yield
-    (y, returned), (y_of_integers, returned_of_integers) = of_floats(), of_integers()
+    y, returned = layer.both(x.astype(float), dLdy)
+    y_of_integers, returned_of_integers = layer.both(x, dLdy)
     trial.compare("forward(x)", y_of_integers, y, because)
     for name, gradient in returned_of_integers.items():
         trial.compare(f"dLd{name}", gradient, returned[name], because)
 
 
-def an_empty_batch_gives_empty_results(trial: Trial) -> Iterator[None]:
+def an_empty_batch_gives_empty_results(trial: Trial) -> None:
     """No images in: y and dLdx of no images out, and zero for each parameter."""
-    layer, x, dLdy = trial.layer(), trial.x[:0], trial.dLdy[:0]
-    answer = layer.both_later(x, dLdy)
-    yield
-    y, returned = answer()
+    dLdy = trial.dLdy[:0]
+    y, returned = trial.layer().both(trial.x[:0], dLdy)
     trial.compare("forward(x)", y, dLdy.copy(), " for an empty batch")
     for name, gradient in returned.items():
         zero = np.zeros(trial.arguments[name].shape)[: 0 if name == "x" else None]
         trial.compare(f"dLd{name}", gradient, zero, " for an empty batch")
 
 
-def bad_arguments_are_refused(trial: Trial) -> Iterator[None]:
+def bad_arguments_are_refused(trial: Trial) -> None:
     """Each bad argument raises a ValueError or TypeError that names it or gives its shape."""
-    bad_arguments = trial.spec.bad_arguments
-    calls: Iterable[Callable[[], object]] = (bad.call(trial.layer(), trial.case) for bad in bad_arguments)
-    if not trial.script:  # which ends with the call that is not refused
-        calls = list(calls)
-        yield
-    for bad, refused in zip(bad_arguments, calls, strict=False):
+    for bad in trial.spec.bad_arguments:
+        layer = trial.layer()
         try:
-            refused()
+            bad.call(layer, trial.case)
         except PropertyFailed:
             raise
         except (ValueError, TypeError) as error:
@@ -87,5 +79,6 @@ def bad_arguments_are_refused(trial: Trial) -> Iterator[None]:
         else:
             raise PropertyFailed(
                 f"{bad.description}: accepted, but should raise a ValueError that names {bad.argument},"
-                " what was given and what was expected"
+                " what was given and what was expected",
+                shows=layer.last_result(),
             )

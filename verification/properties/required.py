@@ -1,178 +1,178 @@
 """Properties required of every layer."""
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
 
 from verification.case import Array
-from verification.failure import PropertyFailed, entries, reshaped
-from verification.properties.shared import (
-    another,
-    both_later,
-    direction,
-    gradients,
-    gradients_later,
-    hold_against_reference,
-)
+from verification.failure import PropertyFailed, entries
+from verification.properties.shared import agrees, another, direction, gradients, hold_against_reference
 from verification.strategies import LAYOUTS
 from verification.trial import STEP, Trial, slope, steps
 
 
-def forward_matches_reference(trial: Trial) -> Iterator[None]:
+def forward_matches_reference(trial: Trial) -> None:
     """forward(x) == reference(x, parameters)."""
-    y = trial.layer().forward_later(trial.x)
-    yield
-    trial.compare("forward(x)", y(), trial.y)
+    trial.compare("forward(x)", trial.layer().forward(trial.x), trial.y)
 
 
-def backprop_matches_directional_differences(trial: Trial) -> Iterator[None]:
+def backprop_matches_directional_differences(trial: Trial) -> None:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
-    at = trial.smooth_arguments()
+    at, exact = trial.smooth_arguments(), not trial.spec.rtol
     name = trial.pick(list(trial.spec.gradients))
     v = direction(trial, name)
-    returned = gradients_later(trial, trial.layer(at), at["x"], trial.dLdy)
-
-    def y(step: float) -> Callable[[], Array]:
-        moved = {**at, name: at[name] + step * trial.unit * v}
-        return trial.layer(moved).forward_later(moved["x"])
-
-    exact = not trial.spec.rtol
-    asked = [y(step) for step in steps(exact)]
-    yield
-    gradient = returned()[name]
-    change = slope([trial.expect_shape("forward(x)", one(), trial.y.shape) for one in asked], exact) / trial.unit
-    if not trial.spec.rtol:
-        change = trial.whole_numbers("the directional difference of forward", change)
-        gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
-    if not trial.same_inner_product((trial.dLdy, change), (gradient, v)):
-        raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
+    gradient = gradients(trial, trial.layer(at), at["x"], trial.dLdy)[name]
+    points = [{**at, name: at[name] + step * trial.unit * v} for step in steps(exact)]
+    y = [trial.expect_shape("forward(x)", trial.layer(to).forward(to["x"]), trial.y.shape) for to in points]
+    measured = np.asarray(slope(y, exact) / trial.unit)
+    change = trial.nearly_whole(measured) if exact else measured
+    if change is None or not agrees(trial, name, gradient, at, v, change):
+        for one, to in zip(y, points, strict=True):
+            trial.compare("forward(x)", one, trial.reference(**to), ": backprop is not its gradient")
+        raise PropertyFailed(f"forward and backprop contradict each other: dLd{name} is not the gradient of forward")
 
 
-def backprop_is_the_adjoint(trial: Trial) -> Iterator[None]:
+def backprop_is_the_adjoint(trial: Trial) -> None:
     """<dLdy, A v> == <dLdx, v>, where y = A x + c; and so for each parameter that y is affine in.
 
     A is that of the reference, so this holds backprop against what is right whatever forward does.
     """
-    returned = gradients_later(trial, trial.layer(), trial.x, trial.dLdy)
-    yield
-    hold_against_reference(trial, returned(), trial.arguments)
+    hold_against_reference(trial, gradients(trial, trial.layer(), trial.x, trial.dLdy), trial.arguments)
 
 
-def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> Iterator[None]:
+def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
     """backprop(x, -3u) == -3 backprop(x, u).
 
     That backprop(x, u + v) == backprop(x, u) + backprop(x, v) follows from the identities above.
     """
     layer, u = trial.layer(), trial.dLdy
-    once, thrice = gradients_later(trial, layer, trial.x, u), gradients_later(trial, layer, trial.x, -3.0 * u)
-    yield
-    gradient_of_u = once()
-    for name, gradient in thrice().items():
-        because = " for dLdy = -3u: it is not -3 times that for u"
-        trial.compare(f"dLd{name}", gradient, -3.0 * gradient_of_u[name], because)
+    once = gradients(trial, layer, trial.x, u)
+    for name, gradient in gradients(trial, layer, trial.x, -3.0 * u).items():
+        trial.compare(f"dLd{name}", gradient, -3.0 * once[name], " for dLdy = -3u: it is not -3 times that for u")
 
 
-def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> Iterator[None]:
+def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
     """dLdx.shape == x.shape and dLdW.shape == W.shape, and so for each parameter."""
-    returned = gradients_later(trial, trial.layer(), trial.x, trial.dLdy)
-    yield
-    returned()
+    gradients(trial, trial.layer(), trial.x, trial.dLdy)
 
 
-def arguments_are_left_alone(trial: Trial) -> Iterator[None]:
+def arguments_are_left_alone(trial: Trial) -> None:
     """x, dLdy and the parameters are the same after forward and backprop as before."""
-    layer, x, dLdy = trial.layer(), trial.x.copy(), trial.dLdy.copy()
-    before = layer.parameters_later()
-
-    def check(method: str, result: Callable[[], object]) -> Iterator[None]:
-        parameters = layer.parameters_later()
-        yield
-        result()
-        after = {"x": x, "dLdy": dLdy, **parameters()}
-        for name, array in {"x": trial.x, "dLdy": trial.dLdy, **before()}.items():
-            if after[name].dtype != array.dtype or not np.array_equal(after[name], array, equal_nan=True):
-                raise _changed(method, name, after[name], array)
-
-    yield from check("forward", layer.forward_later(x, as_is=True))
-    yield from check("backprop", layer.backprop_later(x, dLdy, as_is=True))
+    layer = trial.layer()
+    held = {"x": layer.hold("x", trial.x.copy()), "dLdy": layer.hold("dLdy", trial.dLdy.copy())}
+    before = {"x": trial.x, "dLdy": trial.dLdy, **layer.parameters()}
+    for method in ("forward", "backprop"):
+        if method == "forward":
+            layer.forward(held["x"])
+        else:
+            layer.backprop(held["x"], held["dLdy"])
+        after = {**{name: array.read() for name, array in held.items()}, **layer.parameters()}
+        for name, array in after.items():
+            if not _same(array, before[name]):
+                raise _changed(method, name, array, before[name], layer.expression(name, held))
 
 
-def history_is_irrelevant(trial: Trial) -> Iterator[None]:
+def _changed(method: str, name: str, after: Array, before: Array, shows: str) -> PropertyFailed:
+    if (after.shape, after.dtype) != (before.shape, before.dtype):
+        was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
+        return PropertyFailed(f"{method} changes {name} in place: it had {was}, and has {is_now}", shows=shows)
+    wrong = after != before
+    found = entries(name, after, before, wrong)
+    return PropertyFailed(f"{method} changes {name}", found, int(wrong.sum()), wrong.size, shows=shows)
+
+
+def _same(one: Array, other: Array) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+
+
+def history_is_irrelevant(trial: Trial) -> None:
     """forward and backprop of a used layer == those of a new one, whatever it was used for.
 
     For other values of the same shape, another batch size, other parameters (assigned, or changed in
     place), an x changed in place; and where it was not used in between itself, another layer was.
     """
-    used, then, x, dLdy = trial.layer(), dict(trial.arguments), trial.x.copy(), trial.dLdy.copy()
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
     event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
-    used.use(x, None if "in between" in event else dLdy, as_is=True, now=event == "x changed in place")
-    if event == "other values before":
-        then["x"] = another(trial, x)
-    elif event == "other values in between":
-        used.use(another(trial, x))
-    elif event == "another batch in between":
-        used.use(np.concatenate([x, x]) if trial.spec.batch_independent else another(trial, x))
-    elif event == "x changed in place":
-        x.setflags(write=True)  # a layer may have taken that away
-        x[...] = then["x"] = another(trial, x)
-    else:
+    then = dict(trial.arguments)
+    if event in ("other values before", "x changed in place"):
+        then["x"] = another(trial, trial.x)
+    elif "parameters" in event:
         then |= {name: another(trial, trial.arguments[name]) for name in names}
-        for name in names:
-            used.change(name, then[name], in_place=event == "parameters changed in place")
-    if event != "x changed in place":
-        x = then["x"].copy()
-    because = f", not what a new layer gives, once the layer was used ({event})"
-    new = trial.layer(then).both_later(then["x"], trial.dLdy)
+
+    used = trial.layer()
+    x, dLdy = used.hold("x", trial.x.copy()), used.hold("dLdy", trial.dLdy.copy())
+    used.forward(x)
+    if event == "other values in between":
+        used.forward(another(trial, trial.x))
+    elif event == "another batch in between":
+        twice = np.concatenate([trial.x, trial.x])
+        used.forward(twice if trial.spec.batch_independent else another(trial, trial.x))
+    else:
+        used.backprop(x, dLdy, straight=True)
+    if event == "x changed in place":
+        used.write(x, "x", then["x"])
+    else:
+        x = used.hold("x", then["x"].copy())
+    for name in names if "parameters" in event else ():
+        if event == "parameters changed in place":
+            used.overwrite(name, then[name])
+        else:
+            used.assign(name, then[name])
+
+    new = trial.layer(then)
+    y, gradients_of_new = new.both(then["x"], trial.dLdy)
     if "in between" not in event:  # after the new one, which may put right what layers share
-        given = trial.arguments
-        other = {
-            name: another(trial, given[name]) if then[name] is given[name] else given[name] for name in ("x", *names)
-        }
-        trial.layer(other).use(other["x"])
-    returned = used.backprop_later(x, dLdy, straight=True, as_is=True)
-    y = used.forward_later(x, as_is=True)
-    yield
-    expected_y, expected = new()
-    for name, gradient in returned().items():
-        trial.compare(f"dLd{name}", gradient, expected[name], because)
-    trial.compare("forward(x)", y(), expected_y, because)
+        _use_another_layer(trial, then)
+    because = f", not what a new layer gives, once the layer was used ({event})"
+    for name, gradient in used.backprop(x, dLdy, straight=True).items():
+        trial.compare(f"dLd{name}", gradient, gradients_of_new[name], because)
+    trial.compare("forward(x)", used.forward(x), y, because)
 
 
-def batch_items_are_independent(trial: Trial) -> Iterator[None]:
+def _use_another_layer(trial: Trial, then: dict[str, Array]) -> None:
+    """Use a layer with other values than these, and than those of the layer that was used, where that can be."""
+    given = trial.arguments
+    other = {
+        name: another(trial, given[name]) if then[name] is given[name] else given[name]
+        for name in ("x", *trial.spec.parameters)
+    }
+    trial.layer(other).forward(other["x"])
+
+
+def batch_items_are_independent(trial: Trial) -> None:
     """forward(x)[i] == forward(x[i:i+1])[0], and dLdx[i] alike."""
     x, u = trial.x, trial.dLdy
     if len(x) < 2:  # two different images, one of them the other turned around
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
     layer, i = trial.layer(), trial.pick(list(range(len(x))))
-    together, alone = both_later(trial, layer, x, u), layer.both_later(x[i : i + 1], u[i : i + 1])
-    yield
-    (y, returned), (y_alone, returned_alone) = together(), alone()
+    y, returned = layer.forward(x), gradients(trial, layer, x, u)
+    y_alone, returned_alone = layer.both(x[i : i + 1], u[i : i + 1])
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)
-    trial.compare("forward(x)", y[i : i + 1], y_alone, because)
+    pairs = [("forward(x)", y, y_alone)]
     if "x" in returned:
-        trial.compare("dLdx", returned["x"][i : i + 1], returned_alone["x"], because)
+        pairs.append(("dLdx", returned["x"], returned_alone["x"]))
+    for name, of_all, alone in pairs:
+        trial.expect_shape(name, alone, (1, *of_all.shape[1:]), " for an image alone")
+        expected = of_all.copy()
+        expected[i] = alone[0]
+        trial.compare(name, of_all, expected, because)
 
 
-def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
+def memory_layout_is_irrelevant(trial: Trial) -> None:
     """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
     name = trial.pick(LAYOUTS)
-    x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
     because = f" when the arrays are stored {name}"
-    names = ("x", *trial.spec.parameters)
-    plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
-    of_plain = trial.layer(plain).both_later(plain["x"], np.array(dLdy))
-    yield
-    expected_y, expected = of_plain()
-    layer = trial.layer({p: LAYOUTS[name](trial.arguments[p]) for p in trial.spec.parameters}, as_is=True)
+    laid_out = {argument: LAYOUTS[name](trial.arguments[argument]) for argument in ("x", *trial.spec.parameters)}
+    dLdy = LAYOUTS[name](trial.dLdy)
+    plain = {argument: np.array(array, order="C") for argument, array in laid_out.items()}
+    expected_y, expected = trial.layer(plain).both(plain["x"], np.array(dLdy, order="C"))
+    layer = trial.layer()
+    for parameter in trial.spec.parameters:
+        layer.assign(parameter, layer.hold(parameter, laid_out[parameter]))
     try:
-        answer = layer.both_later(x, dLdy, as_is=True, own=True)
-        yield
-        y, returned = answer()
+        y, returned = layer.both(layer.hold("x", laid_out["x"]), layer.hold("dLdy", dLdy))
     except PropertyFailed as failure:
-        raise type(failure)(f"{failure.sentence}{because}") from failure
+        raise PropertyFailed(f"{failure.sentence}{because}", shows=failure.shows) from failure
     trial.compare("forward(x)", y, expected_y, because)
     for argument, gradient in returned.items():
         trial.compare(f"dLd{argument}", gradient, expected[argument], because)
@@ -205,7 +205,8 @@ def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> N
 
 def extremes_come_out_right(trial: Trial) -> None:
     """forward(x) == reference and backprop(x, dLdy) == the formula, all finite, at the limits of x."""
-    y, returned = both_later(trial, trial.layer(), trial.x, trial.dLdy)()
+    layer = trial.layer()
+    y, returned = layer.forward(trial.x), gradients(trial, layer, trial.x, trial.dLdy)
     trial.compare("forward(x)", y, trial.y, " at an extreme x")
     right = trial.gradient(trial.dLdy)
     for name, gradient in returned.items():
@@ -214,12 +215,3 @@ def extremes_come_out_right(trial: Trial) -> None:
 
 def _range(sides: Array) -> str:
     return f"{sides[0].flat[0]:g} and {sides[1].flat[0]:g}"
-
-
-def _changed(method: str, name: str, after: Array, before: Array) -> PropertyFailed:
-    if (after.shape, after.dtype) != (before.shape, before.dtype):
-        return PropertyFailed(reshaped(method, name, before, after))
-    different = after != before
-    return PropertyFailed(
-        f"{method} changes {name}", entries(name, after, before, different), int(different.sum()), before.size
-    )

@@ -1,31 +1,31 @@
 """Properties of rounding: results may differ from the exact ones by the a-priori bound of a sum of products."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 
 from verification.case import Array
 from verification.failure import PropertyFailed, entries
-from verification.properties.shared import exact_in, gradients_later, size
+from verification.properties.shared import exact_in, gradients, size
 from verification.trial import Trial
 
 
-def rounding_stays_within_the_bound(trial: Trial) -> Iterator[None]:
+def rounding_stays_within_the_bound(trial: Trial) -> None:
     """|forward(x) - y| <= 2 gamma_k magnitude(x, W, b), where gamma_k = k u / (1 - k u), u = 2^-53.
 
     The a-priori bound of a sum of k products in any order, once for the layer and once for the
     reference; the values use all bits of a float64. <dLdx, v> against <dLdy, A v> is bounded alike.
     """
-    return _rounding(trial, np.dtype(np.float64))
+    _rounding(trial, np.dtype(np.float64))
 
 
-def float32_in_stays_within_its_bound(trial: Trial) -> Iterator[None]:
+def float32_in_stays_within_its_bound(trial: Trial) -> None:
     """Float32 x, dLdy and parameters give results within gamma_k of the exact ones, with u = 2^-24."""
-    return _rounding(trial, np.dtype(np.float32))
+    _rounding(trial, np.dtype(np.float32))
 
 
-def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> Iterator[None]:
+def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
     given = {
         name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
@@ -35,15 +35,13 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> Iterator[None]:
     exact = {name: array.astype(float) for name, array in given.items()}
     dLdy = trial.real("dLdy of all bits", trial.y.shape).astype(dtype)
     layer, magnitude = trial.layer(given), trial.magnitude(**exact)
-    answer, at = layer.forward_later(given["x"]), exact
+    y, at = trial.expect_shape("forward(x)", layer.forward(given["x"]), trial.y.shape), exact
     if trial.spec.piecewise_linear:  # gradients where no kink is near: at whole numbers, exact in either dtype
         at = trial.smooth_arguments(far=dtype == np.float64)
         moved = {name: array.astype(dtype) for name, array in at.items()}
-        gradients = gradients_later(trial, trial.layer(moved), moved["x"], dLdy)
+        returned = gradients(trial, trial.layer(moved), moved["x"], dLdy)
     else:
-        gradients = gradients_later(trial, layer, given["x"], dLdy)
-    yield
-    y, returned = trial.expect_shape("forward(x)", answer(), trial.y.shape), gradients()
+        returned = gradients(trial, layer, given["x"], dLdy)
     k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
     _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
 
@@ -67,7 +65,8 @@ def _within(
     Of a gradient only the inner product with `along` is known; `entrywise` finds all of it, to show.
     """
     if actual.dtype.kind == "f" and actual.dtype.itemsize < dtype.itemsize:
-        raise PropertyFailed(f"{name} is {actual.dtype} for {dtype} arguments, but should be {dtype}")
+        shows = trial.expression(actual, "{}.dtype")
+        raise PropertyFailed(f"{name} is {actual.dtype} for {dtype} arguments, but should be {dtype}", shows=shows)
     error = np.asarray(abs((actual if along is None else np.sum(actual * along)) - right))
     if (error <= 2 * _gamma(k, dtype) * magnitude).all():
         return
@@ -87,7 +86,8 @@ def _within(
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
     label = "y" if name == "forward(x)" else name
     found = entries(label, actual, expected, wrong)
-    raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size)
+    shows = trial.expression(actual)
+    raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows)
 
 
 STABLE = {"float64": 1e-9, "float32": 1e-4}

@@ -1,8 +1,9 @@
 """What several properties need."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from verification.case import Array, whole
+from verification.failure import PropertyFailed
 from verification.layer import Layer
 from verification.spec import LayerSpec
 from verification.trial import Trial
@@ -10,22 +11,7 @@ from verification.trial import Trial
 
 def gradients(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> dict[str, Array]:
     """Return backprop(x, dLdy); raise unless each gradient has the shape of its argument."""
-    return gradients_later(trial, layer, x, dLdy)()
-
-
-def gradients_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callable[[], dict[str, Array]]:
-    """Return what gives the same: a layer in another process is asked when it must be."""
-    returned = layer.backprop_later(x, dLdy)
-    return lambda: _of_right_shape(trial, x, returned())
-
-
-def both_later(trial: Trial, layer: Layer, x: Array, dLdy: Array) -> Callable[[], tuple[Array, dict[str, Array]]]:
-    """Return what gives forward(x) and backprop(x, dLdy), whose gradients must have the shapes of their arguments."""
-    y, returned = layer.forward_later(x), gradients_later(trial, layer, x, dLdy)
-    return lambda: (y(), returned())
-
-
-def _of_right_shape(trial: Trial, x: Array, returned: dict[str, Array]) -> dict[str, Array]:
+    returned = layer.backprop(x, dLdy)
     for name, gradient in returned.items():
         trial.expect_shape(f"dLd{name}", gradient, x.shape if name == "x" else trial.arguments[name].shape)
     return returned
@@ -34,11 +20,19 @@ def _of_right_shape(trial: Trial, x: Array, returned: dict[str, Array]) -> dict[
 def hold_against_reference(trial: Trial, returned: dict[str, Array], at: Mapping[str, Array]) -> None:
     """Raise unless <dLdy, A v> == <dLdx, v>, where A v is how the reference changes along v."""
     for name in exact_in(trial.spec):
-        gradient, v = returned[name], direction(trial, name)
-        if not trial.spec.rtol:
-            gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
-        if not trial.same_inner_product((trial.dLdy, trial.response(name, v, at)), (gradient, v)):
-            raise trial.wrong_gradient(name, gradient, at, trial.dLdy)
+        v = direction(trial, name)
+        if not agrees(trial, name, returned[name], at, v, trial.response(name, v, at)):
+            raise PropertyFailed(f"<dLdy, A v> differs from <dLd{name}, v> by less than what one entry shows")
+
+
+def agrees(trial: Trial, name: str, gradient: Array, at: Mapping[str, Array], v: Array, change: Array) -> bool:
+    """Return whether <dLdy, change> == <gradient, v>; raise if it is not, and the gradient is wrong."""
+    nearest = gradient if trial.spec.rtol else trial.whole_gradient(name, gradient, at, trial.dLdy)
+    if trial.same_inner_product((trial.dLdy, change), (nearest, v)):
+        return True
+    if failure := trial.wrong_gradient(name, gradient, at, trial.dLdy):
+        raise failure
+    return False
 
 
 def exact_in(spec: LayerSpec) -> list[str]:

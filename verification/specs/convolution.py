@@ -1,6 +1,6 @@
 """The assignment's convolution: cross-correlation, no padding, stride 1, W (f, c, kw, kh), b (1, f, 1, 1)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +78,7 @@ def case(
     )
 
 
-def is_equivariant_to_shifts(trial: Trial) -> Iterator[None]:
+def is_equivariant_to_shifts(trial: Trial) -> None:
     """Forward of x without a row or column at its edge == y without that row or column."""
     x, y, layer = trial.x, trial.y, trial.layer()
     edges = {
@@ -91,23 +91,18 @@ def is_equivariant_to_shifts(trial: Trial) -> Iterator[None]:
         edge = trial.pick(possible)
         rest = edges[edge][1]
         because = f" for x without its {edge}: it should be forward(x) without that"
-        answer = layer.forward_later(x)
+        all_of_y = trial.expect_shape("forward(x)", layer.forward(x), y.shape)
         settings = {**trial.case.settings, "input_size": x[rest].shape[2]}
         smaller = Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer()
-        smaller_answer = smaller.forward_later(x[rest])
-        yield
-        all_of_y = trial.expect_shape("forward(x)", answer(), y.shape)
-        trial.compare("forward(x)", smaller_answer(), all_of_y[rest], because)
+        trial.compare("forward(x)", smaller.forward(x[rest]), all_of_y[rest], because)
 
 
-def permutes_with_its_channels_and_filters(trial: Trial) -> Iterator[None]:
+def permutes_with_its_channels_and_filters(trial: Trial) -> None:
     """Channels of x and W in another order give the same y; filters in another order, y in that order."""
     x, W, b = (trial.arguments[name] for name in ("x", "W", "b"))
-    answer = trial.layer().forward_later(x)
-    turned = trial.layer({"W": W[::-1, ::-1], "b": b[:, ::-1]}).forward_later(x[:, ::-1])
-    yield
-    y = trial.expect_shape("forward(x)", answer(), trial.y.shape)
-    trial.compare("forward(x)", turned(), y[:, ::-1], " when its channels and filters are put in reverse order")
+    y = trial.expect_shape("forward(x)", trial.layer().forward(x), trial.y.shape)
+    turned = trial.layer({"W": W[::-1, ::-1], "b": b[:, ::-1]}).forward(x[:, ::-1])
+    trial.compare("forward(x)", turned, y[:, ::-1], " when its channels and filters are put in reverse order")
 
 
 BAD_ARGUMENTS = (

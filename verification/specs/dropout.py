@@ -77,7 +77,13 @@ def complementary_masks_add_up(trial: Trial) -> None:
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.x.shape)
     other = trial.layer({"mask": 1 - trial.arguments["mask"]}).forward(trial.x)
     because = " for mask and 1 - mask, added: it should be x / keep"
-    trial.compare("forward(x)", y + other, trial.x / trial.case.settings["keep"], because)
+    trial.compare(
+        "forward(x)",
+        y + other,
+        trial.x / trial.case.settings["keep"],
+        because,
+        shows=f"{trial.expression(y)} + {trial.expression(other)}" * bool(trial.script),
+    )
 
 
 def _made_with(array: str, form: Callable[[Array, Array, float], Array | None]) -> Callable[[Trial], Array | None]:

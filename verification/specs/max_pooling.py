@@ -1,6 +1,6 @@
 """The assignment's max-pooling: square windows of pool_size entries a side, one every stride entries."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def sizes_divide(case: Case) -> dict[str, bool]:
     return {"the windows fill the image": all((side - pool) % stride == 0 for side in case.arrays["x"].shape[2:])}
 
 
-def gradient_is_a_subgradient(trial: Trial) -> Iterator[None]:
+def gradient_is_a_subgradient(trial: Trial) -> None:
     """With dLdy at one window an image: dLdx >= 0 where its entries are the largest, 0 elsewhere, sum dLdy.
 
     Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
@@ -75,40 +75,44 @@ def gradient_is_a_subgradient(trial: Trial) -> Iterator[None]:
     i, j = trial.pick(list(np.ndindex(y.shape[2:])))
     dLdy = np.zeros(y.shape)
     dLdy[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", y.shape[:2]))
-    returned = trial.layer().backprop_later(x, dLdy)
-    yield
-    gradient = trial.expect_shape("dLdx", returned()["x"], x.shape)
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, dLdy)["x"], x.shape)
     window = np.s_[:, :, i * stride : i * stride + pool, j * stride : j * stride + pool]
     allowed = np.zeros(x.shape, bool)
     allowed[window] = x[window] == y[:, :, i : i + 1, j : j + 1]
     where = f" for dLdy at window [{i}, {j}] only"
-    trial.compare("dLdx", np.where(allowed, 0.0, gradient), np.zeros(x.shape), where + ": no largest entry there")
-    trial.compare("dLdx", np.minimum(gradient, 0.0), np.zeros(x.shape), where + ": no part may be negative")
+    elsewhere, negative = np.where(allowed, 0.0, gradient), np.minimum(gradient, 0.0)
+    none = np.zeros(x.shape)
+    trial.compare("dLdx", elsewhere, none, f"{where}: no largest entry there", shows=trial.expression(gradient))
+    trial.compare("dLdx", negative, none, f"{where}: no part may be negative", shows=trial.expression(gradient))
     _same_sums(trial, gradient, dLdy, f"{where}, which the largest entries should share")
 
 
-def gradient_conserves_the_upstream_sum(trial: Trial) -> Iterator[None]:
+def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
     """sum(dLdx) == sum(dLdy), over each image and channel."""
-    returned = trial.layer().backprop_later(trial.x, trial.dLdy)
-    yield
-    _same_sums(trial, trial.expect_shape("dLdx", returned()["x"], trial.x.shape), trial.dLdy, "")
+    dLdx = trial.layer().backprop(trial.x, trial.dLdy)["x"]
+    _same_sums(trial, trial.expect_shape("dLdx", dLdx, trial.x.shape), trial.dLdy, "")
 
 
-def is_monotone(trial: Trial) -> Iterator[None]:
+def is_monotone(trial: Trial) -> None:
     """forward(x + d) >= forward(x) for d >= 0."""
     larger = trial.x + abs(trial.whole("d", trial.x.shape))
     layer = trial.layer()
-    less, more = layer.forward_later(trial.x), layer.forward_later(larger)
-    yield
-    before, after = less(), more()
-    trial.compare("forward(x + d)", np.minimum(after, before), before, ": it is less than forward(x)", label="y")
+    before = trial.expect_shape("forward(x)", layer.forward(trial.x), trial.y.shape)
+    after = trial.expect_shape("forward(x + d)", layer.forward(larger), trial.y.shape)
+    less, shows = np.minimum(after, before), trial.expression(after)
+    trial.compare("forward(x + d)", less, before, ": it is less than forward(x)", label="y", shows=shows)
 
 
 def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
+    sums = "{}.sum(axis=(2, 3))"
     trial.compare(
-        "the sum of dLdx over each image and channel", dLdx.sum(axis=(2, 3)), dLdy.sum(axis=(2, 3)), where,
-        label="dLdx.sum(axis=(2, 3))",
-    )  # fmt: skip
+        "the sum of dLdx over each image and channel",
+        dLdx.sum(axis=(2, 3)),
+        dLdy.sum(axis=(2, 3)),
+        where,
+        label=sums.format("dLdx"),
+        shows=trial.expression(dLdx, sums),
+    )
 
 
 BAD_ARGUMENTS = (

@@ -85,9 +85,16 @@ def _normalization(
         """dLdx.sum() == 0 over each slice: a constant added to a slice changes nothing."""
         dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
         numbered = slices(trial.x.shape, **_without_eps(trial))
-        total = np.array([dLdx[where].sum() for _, where in _each(numbered)])
-        total /= max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
-        trial.compare("the sum of dLdx over each slice", total, np.zeros(len(total)), label="sum of dLdx")
+        largest = max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
+        total = np.bincount(numbered.ravel(), dLdx.ravel()) / largest
+        shows = f"np.bincount({numbered.ravel().tolist()}, {{}}.ravel()) / {largest!r}"
+        trial.compare(
+            f"the sum of dLdx over each slice, divided by {largest:g},",
+            total,
+            np.zeros(len(total)),
+            label="the sum",
+            shows=trial.expression(dLdx, shows),
+        )
 
     return LayerSpec(
         name=name,

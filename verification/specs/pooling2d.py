@@ -308,8 +308,9 @@ def _split(trial: Trial, dLdy: Array, window: Any, most: Array, where: str) -> N
     allowed = np.zeros(trial.x.shape, bool)
     allowed[window] = trial.x[window] == most
     zero = np.zeros(trial.x.shape)
-    trial.compare("dLdx", np.where(allowed, 0.0, dLdx), zero, where + ": no largest entry there")
-    trial.compare("dLdx", np.minimum(dLdx, 0.0), zero, where + ": no part may be negative")
+    shows = trial.expression(dLdx)
+    trial.compare("dLdx", np.where(allowed, 0.0, dLdx), zero, f"{where}: no largest entry there", shows=shows)
+    trial.compare("dLdx", np.minimum(dLdx, 0.0), zero, f"{where}: no part may be negative", shows=shows)
     _same_sums(trial, dLdx, dLdy, where + ", which the largest entries should share")
 
 
@@ -354,11 +355,15 @@ def gradient_is_the_same_all_over_a_channel(trial: Trial) -> None:
 
 
 def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
-    axes = (2, 3)
+    axes, sums = (2, 3), "{}.sum(axis=(2, 3))"
     trial.compare(
-        "the sum of dLdx over each image and channel", dLdx.sum(axis=axes), dLdy.sum(axis=axes[: dLdy.ndim - 2]), where,
-        label="dLdx.sum(axis=(2, 3))",
-    )  # fmt: skip
+        "the sum of dLdx over each image and channel",
+        dLdx.sum(axis=axes),
+        dLdy.sum(axis=axes[: dLdy.ndim - 2]),
+        where,
+        label=sums.format("dLdx"),
+        shows=trial.expression(dLdx, sums),
+    )
 
 
 def _other(trial: Trial, **settings: Any) -> Layer:

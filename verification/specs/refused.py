@@ -10,13 +10,13 @@ from verification.spec import BadArgument
 
 def forward_of(description: str, x: Callable[[Case], Array]) -> BadArgument:
     """Return the call forward(x(case)), to be refused for its x."""
-    return BadArgument(description, "x", lambda layer, case: layer.call("forward", x(case)))
+    return BadArgument(description, "x", lambda layer, case: layer.attempt("forward", x(case)))
 
 
 def backprop_of(description: str, dLdy: Callable[[Case], Array]) -> BadArgument:
     """Return the call backprop(x, dLdy(case)) with the x of the case, to be refused for its dLdy."""
     return BadArgument(
-        description, "dLdy", lambda layer, case: layer.call("backprop", case.arrays["x"], dLdy(case))
+        description, "dLdy", lambda layer, case: layer.attempt("backprop", case.arrays["x"], dLdy(case))
     )  # fmt: skip
 
 

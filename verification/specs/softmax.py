@@ -187,7 +187,13 @@ def cross_entropy_gradient(weights: Array, x: Array, labels: Array) -> Array:
 def rows_sum_to_one(trial: Trial) -> None:
     """forward(x).sum(axis=1) == 1."""
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.x.shape)
-    trial.compare("the sum of y over each row", y.sum(axis=1), np.ones(len(y)), label="y.sum(axis=1)")
+    trial.compare(
+        "the sum of y over each row",
+        y.sum(axis=1),
+        np.ones(len(y)),
+        label="y.sum(axis=1)",
+        shows=trial.expression(y, "{}.sum(axis=1)"),
+    )
 
 
 def is_invariant_to_a_constant_added(trial: Trial) -> None:
@@ -201,9 +207,14 @@ def is_invariant_to_a_constant_added(trial: Trial) -> None:
 def gradient_is_orthogonal_to_ones(trial: Trial) -> None:
     """dLdx.sum(axis=1) == 0: a constant added to a row changes nothing."""
     dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
-    # Divided by dLdy, to which rounding is relative.
-    total = dLdx.sum(axis=1) / max(1.0, float(np.max(abs(trial.dLdy))))
-    trial.compare("the sum of dLdx over each row", total, np.zeros(len(dLdx)), label="dLdx.sum(axis=1)")
+    largest = max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
+    trial.compare(
+        f"the sum of dLdx over each row, divided by {largest:g},",
+        dLdx.sum(axis=1) / largest,
+        np.zeros(len(dLdx)),
+        label="the sum",
+        shows=trial.expression(dLdx, f"{{}}.sum(axis=1) / {largest!r}"),
+    )
 
 
 def loss_is_not_negative(trial: Trial) -> None:

@@ -7,9 +7,7 @@ before it is made, and nothing is ever unpickled.
 """
 
 import json
-import os
 import re
-import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
@@ -23,9 +21,6 @@ HEADER = 1 << 20
 
 ARRAYS = 1024
 """Arrays that a message may have."""
-
-PATIENCE = 1e-3
-"""Seconds to look for an answer again and again: to sleep, and be woken, would take as long as most answers."""
 
 MAGIC = b"\x93NUMPY\x01\x00"
 
@@ -72,17 +67,6 @@ def read(exactly: Callable[[int], bytearray], limit: int) -> tuple[dict[str, Any
         size = start + _length(message[size:start], len(message) - start)
         arrays.append(_array(message[start:size]))
     return header, arrays
-
-
-def at_once(end: int, buffer: memoryview) -> int | None:
-    """Read from a pipe, that does not block; return the number of bytes if there are any within PATIENCE, else None."""
-    until = time.perf_counter() + PATIENCE
-    while time.perf_counter() < until:
-        try:
-            return os.readv(end, [buffer])
-        except BlockingIOError:
-            os.sched_yield()
-    return None
 
 
 def _length(data: bytearray | memoryview, limit: int) -> int:

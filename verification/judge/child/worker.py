@@ -1,18 +1,40 @@
-"""The child: reads requests from standard input, runs them on the submission's layers, writes answers to a pipe.
+"""The child: reads questions from standard input, does what they ask with the submission's layers, writes answers.
 
-Started as `python -I worker.py ANSWERS PROGRESS MEMORY SECONDS THREADS PATH...`: two file descriptors, for answers and
-for a byte at the start of each step; the limits; and where packages are. It has no right answer and no verdict:
-whatever the submission does to it, it can only answer.
+Started as `python -I worker.py ANSWERS MEMORY SECONDS THREADS PATH...`: a file descriptor for the answers, the limits,
+and where packages are. It has no right answer and no verdict: whatever the submission does to it, it can only answer.
+
+The protocol: a message is a JSON header and arrays (frames.py). After a first message, that it has started, the child
+answers each question before the next is asked.
+
+A question is {"nonce", "do": a step, "with": its arguments, "make": a layer to be made first or null, "forget":
+numbers}. What layers and arrays that are held are called, the parent decides: numbers, until they are to be forgotten.
+A layer is made from [number, class, args, kwargs, {attribute: place}]. A place says where an array is found: null for
+the next of the message, a number for one that is held, [number, strides, writeable] for the next of the message, to be
+held from now on in this memory layout.
+
+An answer is {"nonce", "result"}, or {"nonce", "raised": {"type", "base", "message", "where"}, "made"} for what was
+raised, where "made" is false if it was by the making of the layer.
+
+    load filename wanted seed                    run the file, which is the array; return what it defines
+    call layer method places                     call a method; return what it returns
+    call_and_hold layer method numbers places    the same, but hold what it returns; return how many items, or null
+    get layer name []                            return an attribute
+    get_held layer name number []                hold an attribute
+    set layer name places                        set an attribute
+    sharing layer places                         return the pairs of these arrays that share memory
+    read number; write number                    return an array that is held, or write the array into it
+    titles filename seed data                    run the script of question 5, which is the array; return what it shows
+
+What a layer returns is described by {"kind": "array"} for the next array of the message, {"kind": "other array"},
+{"kind": "number", "value"}, {"kind": "tuple" or "list", "items", "length"}, or {"kind": "other", "type", "text"}.
 """
 
 import importlib.util
 import os
 import random
 import re
-import select
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +42,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from verification.judge.child import definitions, frames, limits, titles
 else:
 
@@ -35,191 +59,146 @@ else:
 TEXT = 2000
 """Characters of a text, of an error or of what is no array, that an answer holds."""
 
-PASSING = ("copy", "copy_of")
-"""Steps whose results the parent keeps as they are: nobody here writes into them."""
-
 ITEMS = 16
 """Items of a result that an answer holds."""
 
 
-@dataclass
-class Plain:
-    """The result of a step of our own: JSON, and arrays beside it."""
-
-    content: dict[str, Any]
-    arrays: list[Any]
-
-
 class Worker:
-    """The submission's layers, and the arrays that parent and child both know, by their numbers.
+    """The submission's layers, and arrays that are held, by number."""
 
-    Arrays that the parent gives for one request only, and results in passing, are not among them.
-    """
-
-    def __init__(self, progress: int) -> None:
-        self.progress = progress
+    def __init__(self) -> None:
         self.namespace: dict[str, Any] = {}
-        self.layers: dict[int, Any] = {}
-        self.arrays: dict[int, Any] = {}
-        self.known: dict[int, Any] = {}  # values, shape and dtype of each array as the parent has them
-        self.numbers: dict[int, int] = {}  # of these arrays, by their id
-        self.own = 0
+        self.kept: dict[int, Any] = {}
+        self.given: Iterator[Any] = iter(())  # arrays of the question
+        self.returned: list[Any] = []  # arrays of the answer
 
     def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Run the steps of a request and return the answers to those that it asks for."""
-        answer: dict[str, Any] = {"nonce": request["nonce"]}
-        results: list[Any] = []
-        known, once, steps = request.get("given", ()), request.get("once", ()), request["steps"]
+        """Do the step of a request; return the answer and its arrays."""
+        self.given, self.returned, made = iter(given), [], False
+        for number in request["forget"]:
+            self.kept.pop(number, None)
         try:
-            for (number, strides, writeable), values in zip(known, given[: len(known)], strict=True):
-                self.take(number, values, strides, writeable)
-            for number, values in zip(once, given[len(known) :], strict=True):
-                self.arrays[number] = values.copy()
-            for step, *arguments in steps:
-                with suppress(OSError):  # full, or closed by the submission
-                    os.write(self.progress, b".")
-                with np.errstate(all="ignore"):  # as the suite does where there is no child
-                    results.append(getattr(self, f"do_{step}")(*arguments))
+            with np.errstate(all="ignore"):  # as the suite does where there is no child
+                if request["make"]:
+                    self.make(*request["make"])
+                made = True
+                result = getattr(self, f"do_{request['do']}")(*request["with"])
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
-            answer["raised"] = {**_raised(error), "at": len(results)}
-        for number in (*once, *request.get("freed", ())):
-            self.arrays.pop(number, None)
-            self.known.pop(number, None)
-        for number in request.get("freed_layers", ()):
-            self.layers.pop(number, None)
-        changed = [number for number, array in self.arrays.items() if _state(array) != self.known[number]]
-        sent = [self.arrays[number] for number in changed]
-        answer["changed"] = changed
-        self.numbers = {id(array): number for number, array in self.arrays.items()}
-        answer["results"] = [
-            self.result(results[at], sent, steps[at][0] in PASSING) for at in request["asked"] if at < len(results)
-        ]
-        for number in changed:
-            self.known[number] = _state(self.arrays[number])
-        return answer, sent
+            return {"nonce": request["nonce"], "raised": _raised(error), "made": made}, []
+        return {"nonce": request["nonce"], "result": result}, self.returned
 
-    def take(self, number: int, values: Any, strides: list[int], writeable: bool) -> None:
-        """Make an array with this memory layout; or write its values into the one of this number."""
-        array = self.arrays.get(number)
-        if array is not None:
-            with suppress(ValueError):  # a view of the submission's own memory
-                array.setflags(write=True)
-            array[...] = values
-        elif list(values.strides) == strides:
-            array = values.copy()
-        else:
-            reach = [(side - 1) * stride for side, stride in zip(values.shape, strides, strict=True)]
-            if values.size == 0:
-                reach = []
-            start = -sum(step for step in reach if step < 0)
-            memory = np.zeros(sum(map(abs, reach)) + values.itemsize, np.uint8)
-            array = np.ndarray(values.shape, values.dtype, memory, start, strides)
-            array[...] = values
+    def make(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any], attributes: dict[str, Any]) -> None:
+        """Make a layer, and set its attributes."""
+        layer = self.kept[number] = self.namespace[name](*args, **kwargs)
+        for attribute, place in attributes.items():
+            setattr(layer, attribute, self.found(place))
+
+    def found(self, place: Any) -> Any:
+        """Return the array at a place; one that travels is a copy, the submission's own."""
+        if isinstance(place, int):
+            return self.kept[place]
+        if place is None:
+            return next(self.given).copy()
+        number, strides, writeable = place
+        array = self.kept[number] = _laid_out(next(self.given), strides)
         array.setflags(write=writeable)
-        self.arrays[number] = array
-        self.known[number] = _state(array)
+        return array
 
-    def result(self, value: Any, sent: list[Any], passing: bool) -> Any:
-        """Return the JSON for a result; append arrays that the parent does not have."""
-        if isinstance(value, Plain):
-            for array in value.arrays:
-                self.item(array, sent, True)
-            return value.content
+    def described(self, value: Any) -> dict[str, Any]:
+        """Return the JSON for what a layer returned; its arrays go with the answer."""
         if isinstance(value, tuple | list):
-            items = [self.item(item, sent, passing) for item in value[:ITEMS]]
-            return {"kind": type(value).__name__, "items": items, "length": len(value)}
-        return self.item(value, sent, passing)
+            items = [self.item(item) for item in value[:ITEMS]]
+            return {"kind": "tuple" if isinstance(value, tuple) else "list", "items": items, "length": len(value)}
+        return self.item(value)
 
-    def item(self, value: Any, sent: list[Any], passing: bool) -> Any:
+    def item(self, value: Any) -> dict[str, Any]:
         """Return the JSON for one value."""
         if isinstance(value, np.ndarray | np.generic):
             array = np.asarray(value)
             if array.dtype.kind not in "fiubc":
-                return {"kind": "array", "of": str(array.dtype)[:TEXT]}
-            if passing:
-                sent.append(array)
-                return {"kind": "array"}
-            if (number := self.numbers.get(id(array))) is not None:
-                return {"kind": "array", "number": number}
-            self.own -= 1
-            self.numbers[id(array)] = self.own
-            self.arrays[self.own], self.known[self.own] = array, _state(array)
-            sent.append(array)
-            return {"kind": "array", "number": self.own, "writeable": array.flags.writeable}
+                return {"kind": "other array"}
+            self.returned.append(array)
+            return {"kind": "array"}
         if value is None or isinstance(value, bool | int | float):
             return {"kind": "number", "value": value if value is None or abs(value) < 2**63 else float("inf")}
-        return {"kind": "other", "type": type(value).__name__[:TEXT], "text": _text(value)}
+        return {"kind": "other", "type": _text(type(value), lambda kind: kind.__name__), "text": _text(value)}
 
     # The steps
 
-    def do_load(self, source: int, filename: str, wanted: list[str], seed: int) -> Plain:
+    def do_load(self, filename: str, wanted: list[str], seed: int) -> dict[str, Any]:
         """Run the submission's definitions; say which of the classes wanted are there."""
         np.random.seed(seed)
         random.seed(seed)
         try:
-            self.namespace, notes = definitions.run(self.arrays[source].tobytes(), filename, wanted)
+            self.namespace, notes = definitions.run(next(self.given).tobytes(), filename, wanted)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             hint = ""
             if str(getattr(error, "text", "") or "").lstrip()[:1] in ("%", "!"):
                 hint = ": a notebook's command; export the notebook as Python, or take the line out"
-            return Plain({"error": f"{type(error).__name__}: {error}{hint}"[:TEXT]}, [])
-        content = {
+            return {"error": f"{type(error).__name__}: {error}{hint}"[:TEXT]}
+        return {
             "notes": [note[:TEXT] for note in notes[:20]],
             "found": definitions.described(self.namespace, wanted),
             "classes": definitions.classes(self.namespace, filename)[:50],
         }
-        return Plain(content, [])
 
-    def do_new(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        """Make a layer."""
-        self.layers[number] = self.namespace[name](*args, **kwargs)
-
-    def do_set(self, number: int, name: str, array: int) -> None:
-        """Set a parameter."""
-        setattr(self.layers[number], name, self.arrays[array])
-
-    def do_get(self, number: int, name: str) -> Any:
-        """Return a parameter."""
-        return getattr(self.layers[number], name)
-
-    def do_copy_of(self, number: int, name: str) -> Any:
-        """Return a parameter as it is now, before the next step."""
-        return _copied(self.do_get(number, name))
-
-    def do_call(self, number: int, method: str, *arrays: int) -> Any:
+    def do_call(self, number: int, method: str, places: list[Any]) -> dict[str, Any]:
         """Call a method."""
-        return getattr(self.layers[number], method)(*(self.arrays[array] for array in arrays))
+        return self.described(getattr(self.kept[number], method)(*map(self.found, places)))
 
-    def do_copy(self, number: int, method: str, *arrays: int) -> Any:
-        """Call a method, and return its result as it is now, before the next step."""
-        result = self.do_call(number, method, *arrays)
-        if not isinstance(result, tuple | list):
-            return _copied(result)
-        kind = list if isinstance(result, list) else tuple
-        return kind([*map(_copied, result[:ITEMS]), *result[ITEMS:]])
+    def do_call_and_hold(self, number: int, method: str, numbers: list[int], places: list[Any]) -> int | None:
+        """Call a method, and hold each item of what it returns."""
+        result = getattr(self.kept[number], method)(*map(self.found, places))
+        if isinstance(result, tuple | list):
+            self.kept |= dict(zip(numbers, result, strict=False))
+            return min(len(result), ITEMS)
+        self.kept[numbers[0]] = result
+        return None
 
-    def do_attempt(self, number: int, method: str, *arrays: int) -> Plain:
-        """Call a method that should raise; return what it raised."""
-        try:
-            self.do_call(number, method, *arrays)
-        except BaseException as error:
-            return Plain({"raised": _raised(error)}, [])
-        return Plain({"raised": None}, [])
+    def do_get(self, number: int, name: str, _places: list[Any]) -> dict[str, Any]:
+        """Return an attribute."""
+        return self.described(getattr(self.kept[number], name))
 
-    def do_sharing(self, *numbers: int) -> Plain:
-        """Return the pairs of these arrays, by their places, that share memory."""
-        arrays = [self.arrays[number] for number in numbers]
-        pairs = combinations(range(len(arrays)), 2)
-        return Plain({"pairs": [pair for pair in pairs if _share(*(arrays[place] for place in pair))]}, [])
+    def do_get_held(self, number: int, name: str, held: int, _places: list[Any]) -> None:
+        """Hold an attribute."""
+        self.kept[held] = getattr(self.kept[number], name)
 
-    def do_titles(self, source: int, filename: str, seed: int, data: str) -> Plain:
+    def do_set(self, number: int, name: str, places: list[Any]) -> None:
+        """Set an attribute."""
+        setattr(self.kept[number], name, *map(self.found, places))
+
+    def do_sharing(self, _number: int, places: list[Any]) -> list[tuple[int, int]]:
+        """Return the pairs of these arrays that share memory."""
+        arrays = [*map(self.found, places)]
+        return [pair for pair in combinations(range(len(arrays)), 2) if _share(*(arrays[place] for place in pair))]
+
+    def do_read(self, number: int) -> dict[str, Any]:
+        """Return an array that is held."""
+        return self.described(self.kept[number])
+
+    def do_write(self, number: int) -> None:
+        """Write into an array that is held."""
+        self.kept[number][...] = next(self.given)
+
+    def do_titles(self, filename: str, seed: int, data: str) -> dict[str, Any]:
         """Run the script of question 5; return the images that it shows, and their titles."""
-        images, content, raised = titles.shown(self.arrays[source].tobytes(), filename, seed, data)
-        return Plain({**content, "raised": None if raised is None else _raised(raised)}, images)
+        images, content, raised = titles.shown(next(self.given).tobytes(), filename, seed, data)
+        self.returned = images
+        return {**content, "raised": None if raised is None else _raised(raised)}
 
 
-def _state(array: Any) -> tuple[bytes, tuple[int, ...], Any]:
-    return array.tobytes(), array.shape, array.dtype
+def _laid_out(values: Any, strides: list[int]) -> Any:
+    """Return a copy of an array with these strides, in memory of its own."""
+    if values.size == 0 or list(values.strides) == strides:
+        return values.copy()
+    if 0 in strides:  # broadcast: it shows a part of these values
+        return np.lib.stride_tricks.as_strided(values.copy(), values.shape, strides)
+    reach = [(side - 1) * stride for side, stride in zip(values.shape, strides, strict=True)] * (values.size > 0)
+    start = -sum(step for step in reach if step < 0)
+    memory = np.zeros(sum(map(abs, reach)) + values.itemsize, np.uint8)
+    array = np.ndarray(values.shape, values.dtype, memory, start, strides)
+    array[...] = values
+    return array
 
 
 def _share(one: Any, other: Any) -> bool:
@@ -227,10 +206,6 @@ def _share(one: Any, other: Any) -> bool:
         return np.shares_memory(one, other, max_work=10**5)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
-
-
-def _copied(value: Any) -> Any:
-    return np.array(value, subok=False) if issubclass(type(value), np.ndarray) else value
 
 
 def _raised(error: BaseException) -> dict[str, Any]:
@@ -254,31 +229,23 @@ def _text(value: Any, write: Any = repr) -> str:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    answers, progress, memory, seconds, threads = map(int, sys.argv[1:6])
-    sys.path += [path for path in sys.argv[6:] if path not in sys.path]
+    answers, memory, seconds, threads = map(int, sys.argv[1:5])
+    sys.path += [path for path in sys.argv[5:] if path not in sys.path]
     requests = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
     missing = limits.confine(memory, seconds, threads)
-    worker = Worker(progress)
-
-    os.set_blocking(requests, False)
-    os.set_blocking(progress, False)
-    come = select.poll()
-    come.register(requests, select.POLLIN)
+    worker = Worker()
 
     def exactly(count: int) -> bytearray:
         data = bytearray(count)
         rest = memoryview(data)
         while rest:
-            got = frames.at_once(requests, rest)
-            if got is None:
-                come.poll()
-            elif not got:
+            got = os.readv(requests, [rest])
+            if not got:
                 os._exit(0)
-            else:
-                rest = rest[got:]
+            rest = rest[got:]
         return data
 
     def send(message: bytes) -> None:

@@ -255,14 +255,14 @@ def child(monkeypatch):
     def answering(*answers):
         left = list(answers)
 
-        def now(*_args, **_kwargs):
+        def ask(*_args, **_kwargs):
             answer = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(answer, BaseException):
                 raise answer
             return answer
 
         process = SimpleNamespace(isolation="none", stop=lambda: None)
-        monkeypatch.setattr(titles, "Session", lambda *_: SimpleNamespace(child=process, now=now))
+        monkeypatch.setattr(titles, "Session", lambda *_: SimpleNamespace(child=process, ask=ask))
         return judge_titles(b"", "hw4_mnist.py")
 
     return answering

@@ -11,12 +11,10 @@ from verification import accuracy, check
 from verification.assignment import KINDS
 from verification.case import Case
 from verification.failure import Stopped
-from verification.judge import session
 from verification.judge.process import Child, Limits
 from verification.judge.remote import Submission
 from verification.judge.verdict import FileVerdict, judge
 from verification.properties import Collected, properties
-from verification.search import Outcome, together
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
@@ -224,7 +222,8 @@ def test_a_shape_that_is_changed_in_place_is_found():
     report = verdict(source, examples=2).layers[1].report
     assert report is not None
     messages = {item.name: item.message for item in report.failures}
-    assert messages["arguments_are_left_alone"].startswith("backprop changes an array in place: it had shape")
+    assert messages["arguments_are_left_alone"].startswith("backprop changes")
+    assert "in place: it had shape" in messages["arguments_are_left_alone"]
 
 
 @pytest.mark.usefixtures("undiagnosed")
@@ -249,45 +248,28 @@ def in_a_child(source: bytes, timeout: float = 60) -> tuple[LayerSpec, Case, dic
     return spec, kind.case((2, 3, 5, 5), 3), {item.name: item for item in properties(spec) if item.cases is spec.cases}
 
 
-def test_what_a_property_leaves_behind_is_not_held_against_the_next(monkeypatch):
-    monkeypatch.setattr(session, "MANY_STEPS", 4)
-    first_accepted = (
-        "def forward(self, x):\n        return np",
-        "def forward(self, x):\n        x = x.reshape(-1, *x.shape) if x.ndim < 4 else x\n        return np",
-    )
-    last_hangs = (
-        "        kw, kh = self.W.shape[2:]\n",
-        "        kw, kh = self.W.shape[2:]\n        while len(x) != len(dLdy):\n            pass\n",
-    )
-    spec, case, items = in_a_child(changed(first_accepted, last_hangs), timeout=2)
+def test_a_call_is_one_question_and_a_layer_is_made_along_with_its_first(monkeypatch):
+    asked = []
+    ask = Child.ask
+
+    def counted(child, question, *rest):
+        asked.append(question["do"])
+        return ask(child, question, *rest)
+
+    monkeypatch.setattr(Child, "ask", counted)
+    spec, case, items = in_a_child(RIGHT.encode())
+    asked.clear()
+    items["forward_matches_reference"].check(Trial(spec, case))
+    items["backprop_is_linear_in_the_upstream_gradient"].check(Trial(spec, case))
+    assert asked == ["call"] + ["call"] * 3
+
+
+def test_a_call_that_hangs_is_not_held_against_the_next_property():
+    hangs = ("        kw, kh = self.W.shape[2:]\n", "        while True:\n            pass\n")
+    spec, case, items = in_a_child(changed(hangs), timeout=2)
     with pytest.raises(Stopped, match=r"backprop did not return within 2 s"):
-        items["bad_arguments_are_refused"].check(Trial(spec, case))
+        items["backprop_is_the_adjoint"].check(Trial(spec, case))
     items["forward_matches_reference"].check(Trial(spec, case))
-    outcome = Outcome()
-    assert not together(Trial(spec, case), {items["bad_arguments_are_refused"]: outcome})
-    assert outcome.case
-    items["forward_matches_reference"].check(Trial(spec, case))
-
-
-def test_all_properties_ask_for_a_case_together(monkeypatch):
-    sent = []
-    send = Child.send
-
-    def counted(child, *question):
-        sent.append(question)
-        send(child, *question)
-
-    monkeypatch.setattr(Child, "send", counted)
-    spec, case, all_items = in_a_child(RIGHT.encode())
-    items = [item for item in all_items.values() if item.kind == "required"]
-    outcomes = {item: Outcome() for item in items}
-    assert not together(Trial(spec, case), outcomes)
-    assert all(outcome.examples and not outcome.case for outcome in outcomes.values())
-    assert len(sent) < len(items)
-    sent.clear()
-    for item in items:
-        item.check(Trial(spec, case))
-    assert len(sent) >= len(items)
 
 
 def test_what_is_missing_is_said_and_the_other_layer_is_checked():

@@ -1,4 +1,4 @@
-"""Claims that arrays of the judge changed: to other shapes, complex numbers, and those it never had. Observed: no sense."""
+"""Puts arrays of other shapes and complex numbers in the place of those that are held. Observed: x has changed."""
 
 import io
 import json
@@ -20,8 +20,7 @@ def found(name, depth=1):
 def send(answer, *frames):
     """Answer the question being asked in the worker's place, and end."""
     request = found("request")
-    header = {"nonce": request["nonce"], "arrays": len(frames), "changed": [], **answer}
-    header["results"] = [header.pop("result")] * len(request["asked"])
+    header = {"nonce": request["nonce"], "arrays": len(frames), **answer}
     parts = [len(part).to_bytes(8, "big") + part for part in (json.dumps(header).encode(), *frames)]
     message = b"".join(parts)
     message = len(message).to_bytes(8, "big") + message
@@ -34,10 +33,11 @@ class nn_max_pooling_layer:
         pass
 
     def forward(self, x):
-        file = io.BytesIO()
-        np.save(file, np.array([1j, 2j]))
-        send({"changed": list(range(-4, 40)), "result": None}, *[file.getvalue()] * 44)
-        os._exit(0)
+        kept = found("self", 2).kept
+        for number in list(kept):
+            if isinstance(kept[number], np.ndarray):
+                kept[number] = np.array([1j, 2j])
+        return x
 
     def backprop(self, x, dLdy):
         return x * 0

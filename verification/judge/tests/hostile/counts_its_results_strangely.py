@@ -1,4 +1,4 @@
-"""Gives all its results one number, and then one that the judge will give. Observed: no sense, or wrong."""
+"""Says that it returned -1, a billion or no number of results that are held. Observed: no sense, or wrong."""
 
 import io
 import json
@@ -21,8 +21,7 @@ def found(name, depth=1):
 def send(answer, *frames):
     """Answer the question being asked in the worker's place, and end."""
     request = found("request")
-    header = {"nonce": request["nonce"], "arrays": len(frames), "changed": [], **answer}
-    header["results"] = [header.pop("result")] * len(request["asked"])
+    header = {"nonce": request["nonce"], "arrays": len(frames), **answer}
     parts = [len(part).to_bytes(8, "big") + part for part in (json.dumps(header).encode(), *frames)]
     message = b"".join(parts)
     message = len(message).to_bytes(8, "big") + message
@@ -30,7 +29,7 @@ def send(answer, *frames):
         message = message[os.write(found("answers"), message) :]
 
 
-answered = []
+COUNTS = [-1, 10**9, True, "2", [1], 1e400]
 
 
 class nn_max_pooling_layer:
@@ -38,14 +37,10 @@ class nn_max_pooling_layer:
         pass
 
     def forward(self, x):
-        file = io.BytesIO()
-        np.save(file, np.zeros(x.shape))
-        numbers = [-1, -1, 4, 6, 8, 10**30, True]
-        items = [{"kind": "array", "number": number} for number in numbers]
-        send({"result": {"kind": "tuple", "items": items, "length": 7}}, *[file.getvalue()] * 7)
-        answered.append(1)
-        time.sleep(0.01)
-        if len(answered) > 3:
+        request = found("request")
+        if request["do"] == "call_and_hold":
+            send({"result": COUNTS[x.size % len(COUNTS)]})
+            time.sleep(0.01)
             os._exit(0)
         return x
 
