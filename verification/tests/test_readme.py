@@ -1,26 +1,45 @@
-"""The Python code of the README runs as it stands, and says what it says there."""
+"""The Python code of the README files runs as it stands and prints what the page says."""
 
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-import layers
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES += [path for package in ("layers", "mnist", "verification") for path in sorted((ROOT / package).rglob("*.md"))]
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+CODE_AND_TEXT = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", flags=re.DOTALL)
+"""A block of code and, if it stands right below, the block of text that it prints (or a part of that)."""
+
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+"""The file that a link leads to."""
 
 
-@pytest.mark.parametrize("code", BLOCKS, ids=range(len(BLOCKS)))
-def test_code_of_the_readme(code, monkeypatch, capsys):
+def examples():
+    """Return (page, line, code, text) of every block of code."""
+    for page in PAGES:
+        content = page.read_text(encoding="utf-8")
+        for block in CODE_AND_TEXT.finditer(content):
+            yield page.relative_to(ROOT), content.count("\n", 0, block.start(1)), block[1], block[2] or ""
+
+
+EXAMPLES = list(examples())
+
+
+# Numbers as ids: `-k mnist` is to choose the tests of mnist alone, whatever page the code stands on.
+@pytest.mark.parametrize(("page", "line", "code", "text"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_code_runs_and_prints_what_the_page_says(page, line, code, text, capsys):
     for name in re.findall(r"^import (torch|jax)$", code, flags=re.MULTILINE):
-        pytest.importorskip(name, reason=f"{name} is not installed (pip install 'layerproof[{name}]')")
-    mine = ModuleType("my_layers")
-    mine.MyConvolution, mine.MyPooling = layers.nn_convolutional_layer, layers.nn_max_pooling_layer  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "my_layers", mine)
-    exec(code, {"__name__": "readme"})
+        pytest.importorskip(name, reason=f'{name} is not installed (pip install -e ".[{name}]")')
+    # Empty lines before the code, so that an error names the line of the page.
+    exec(compile("\n" * line + code, str(page), "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
-    for said in re.findall(r"# (Why: .*)", code):
-        assert said in printed
+    for said in [text, *re.findall(r"# (Why: .*)", code)]:
+        assert said in printed, f"{page}, line {line}: the page says\n\n{said}\n\nbut the code prints\n\n{printed}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=range(len(PAGES)))
+def test_links_lead_to_files(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which is not there"

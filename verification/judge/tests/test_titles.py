@@ -184,7 +184,7 @@ def test_the_label_is_found_by_the_image(change, data):
         lambda x: x * 1j,
     ],
 )
-def test_what_is_no_image_of_mnist_has_no_label(change, data):
+def test_what_is_no_image_of_the_data_set_has_no_label(change, data):
     assert label(change(data.X_train[0, 0])) is None
 
 
