@@ -4,15 +4,16 @@ Values come from a seed alone, through generators whose streams never change, so
 gives the same case on every machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Option = TypeVar("Option")
 
 VALUES = 256
 """Whole numbers are drawn uniformly from this many: -128 ... 127."""
@@ -29,6 +30,19 @@ class Case:
     arrays: Mapping[str, Array]
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 2
+
+
+def pick(name: str, seed: int, options: Sequence[Option]) -> Option:
+    """Return one of the options, each as likely. Choices of other names are independent of this one."""
+    return options[Random(f"{name}{seed} picked").randrange(len(options))]
+
+
+def unusual(seed: int, *kinds: str) -> str:
+    """Return one of these kinds for each of them in one case of eight, and "" otherwise or where the seed is at most 2.
+
+    Seeds 0 and 1 mean zeros and ones, and 2 is that of the cases of a realistic size.
+    """
+    return pick("unusual", seed, [*kinds, *[""] * (8 - len(kinds))]) if seed > 2 else ""
 
 
 def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:

@@ -172,8 +172,11 @@ class Layer:
         own = self.parameters(name)[name] if in_place else None
         in_place = own is not None and own.flags.writeable  # what is read-only can only be assigned
         if script := self.trial.script:
-            where = f"{self.name}.{name}" + "[...]" * in_place
-            script.lines.append(f"{where} = {script.array(name, array)}" + ".copy()" * (not in_place))
+            template, self._written[name] = script.spelling.parameter, script.array(name, array)
+            if in_place:
+                template = template.replace(" = {array}.copy()", "[...] = {array}")
+            attribute = script.spelling.names.get(name, name)
+            script.write(template, **self._written, name=name, attribute=attribute, array=self._written[name])
         if own is not None and in_place:
             own[...] = array
         else:

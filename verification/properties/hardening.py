@@ -32,7 +32,8 @@ def results_share_no_memory(trial: Trial) -> Iterator[None]:
 
 def integers_count_as_real_numbers(trial: Trial) -> Iterator[None]:
     """forward and backprop give for x of integers what they give for the same numbers as floats."""
-    kind = trial.pick([np.int64, np.uint8, np.int32])
+    kinds: list[type[np.integer]] = [np.int64, np.uint8, np.int32]
+    kind = trial.pick("kind of integer", kinds)
     x = spaced(trial.x, 2) if trial.spec.piecewise_linear else trial.x  # at ties they may choose differently
     if kind is np.uint8:
         x = x - x.min()

@@ -27,20 +27,21 @@ def forward_matches_reference(trial: Trial) -> Iterator[None]:
 
 def backprop_matches_directional_differences(trial: Trial) -> Iterator[None]:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
-    at = trial.smooth_arguments()
-    name = trial.pick(list(trial.spec.gradients))
+    name = trial.pick("argument", trial.spec.gradients)
+    # A parameter needs no distance from kinks, which are in x: y is affine in it anywhere.
+    at, unit = (trial.smooth_arguments(), trial.unit) if name == "x" else (trial.arguments, 1.0)
     v = direction(trial, name)
     returned = gradients_later(trial, trial.layer(at), at["x"], trial.dLdy)
 
     def y(step: float) -> Callable[[], Array]:
-        moved = {**at, name: at[name] + step * trial.unit * v}
+        moved = {**at, name: at[name] + step * unit * v}
         return trial.layer(moved).forward_later(moved["x"])
 
     exact = not trial.spec.rtol
     asked = [y(step) for step in steps(exact)]
     yield
     gradient = returned()[name]
-    change = slope([trial.expect_shape("forward(x)", one(), trial.y.shape) for one in asked], exact) / trial.unit
+    change = slope([trial.expect_shape("forward(x)", one(), trial.y.shape) for one in asked], exact) / unit
     if not trial.spec.rtol:
         change = trial.whole_numbers("the directional difference of forward", change)
         gradient = trial.whole_gradient(name, gradient, at, trial.dLdy)
@@ -106,7 +107,7 @@ def history_is_irrelevant(trial: Trial) -> Iterator[None]:
     used, then, x, dLdy = trial.layer(), dict(trial.arguments), trial.x.copy(), trial.dLdy.copy()
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
-    event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
+    event = trial.pick("event", events + ["other parameters before", "parameters changed in place"] * bool(names))
     used.use(x, None if "in between" in event else dLdy, as_is=True, now=event == "x changed in place")
     if event == "other values before":
         then["x"] = another(trial, x)
@@ -145,7 +146,7 @@ def batch_items_are_independent(trial: Trial) -> Iterator[None]:
     x, u = trial.x, trial.dLdy
     if len(x) < 2:  # two different images, one of them the other turned around
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
-    layer, i = trial.layer(), trial.pick(list(range(len(x))))
+    layer, i = trial.layer(), trial.pick("image", range(len(x)))
     together, alone = both_later(trial, layer, x, u), layer.both_later(x[i : i + 1], u[i : i + 1])
     yield
     (y, returned), (y_alone, returned_alone) = together(), alone()
@@ -158,7 +159,7 @@ def batch_items_are_independent(trial: Trial) -> Iterator[None]:
 
 def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
     """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
-    name = trial.pick(LAYOUTS)
+    name = trial.pick("layout", LAYOUTS)
     x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
     because = f" when the arrays are stored {name}"
     names = ("x", *trial.spec.parameters)
@@ -188,7 +189,7 @@ def is_exact_at_a_realistic_size(trial: Trial) -> None:
 
 def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> None:
     """Of f'(k-) and f'(k+), min <= dLdx <= max where x is a kink k and dLdy is 1."""
-    kink = trial.pick(list(trial.spec.kinks))
+    kink = trial.pick("kink", trial.spec.kinks)
     x = np.full(trial.x.shape, kink)
 
     def one_sided(step: float) -> Array:

@@ -291,7 +291,7 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
     Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
     """
     windows = list(_windows(trial.x, **trial.case.settings))
-    i, j, window = trial.pick(windows)
+    i, j, window = trial.pick("window", windows)
     u = np.zeros(trial.y.shape)
     u[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", u.shape[:2]))
     _split(trial, u, window, trial.y[:, :, i : i + 1, j : j + 1], f" for dLdy at window [{i}, {j}] only")
@@ -342,7 +342,7 @@ def average_of_ones_is_the_part_inside(trial: Trial) -> None:
 
 def follows_a_constant_added_to_x(trial: Trial) -> None:
     """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
-    c = trial.pick([-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
+    c = trial.pick("c", [-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
     layer = trial.layer()
     trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
 

@@ -224,7 +224,7 @@ def test_the_report_is_json():
     ("ready", "bug", "property_name", "printed"),
     [
         (convolution, "filter_not_flipped", "backprop_is_the_adjoint", "dLdx"),
-        (convolution, "remembers_x", "history_is_irrelevant", "dLdW2"),
+        (convolution, "remembers_batch_size", "history_is_irrelevant", "dLdb2"),
         (max_pooling, "all_to_every_tie", "gradient_is_a_subgradient", "dLdx"),
     ],
 )
