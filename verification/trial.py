@@ -5,6 +5,7 @@ because the right answer is a whole number too and float64 is far finer than tha
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,11 @@ class Trial:
                 raise ValueError(f"dLdy should have the shape of y, {shape}, but the case has {given.shape}")
             self.drawn[name] = draw() if given is None or given.shape != shape else given
         return self.drawn[name]
+
+    @property
+    def used(self) -> Case:
+        """The case with all that was drawn for it so far, so that it stays while the case is made simpler."""
+        return replace(self.case, arrays={**self.case.arrays, **self.drawn})
 
     def pick(self, name: str, options: Iterable[Option]) -> Option:
         """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""
