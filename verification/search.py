@@ -199,8 +199,9 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return None
         return False
 
-    # A layer is not given directions, and constants (labels, a mask) may have no other values.
-    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in spec.constants]
+    # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
+    fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
+    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
         array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)

@@ -68,6 +68,11 @@ class Trial:
         scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
         return self._draw("dLdy", self.y.shape, lambda: np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape)))
 
+    @property
+    def declares_dLdy(self) -> bool:  # noqa: N802
+        """Whether the case fixes dLdy, whose form properties then keep."""
+        return "dLdy" in self.case.arrays.keys() - self.case.drawn
+
     def whole(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: whole numbers, uniform on -128 ... 127."""
         return self._draw(name, shape, lambda: whole(name, self.case.seed, shape))
@@ -87,7 +92,8 @@ class Trial:
     @property
     def used(self) -> Case:
         """The case with all that was drawn for it so far, so that it stays while the case is made simpler."""
-        return replace(self.case, arrays={**self.case.arrays, **self.drawn})
+        drawn = self.case.drawn | (self.drawn.keys() - self.case.arrays.keys())
+        return replace(self.case, arrays={**self.case.arrays, **self.drawn}, drawn=drawn)
 
     def pick(self, name: str, options: Iterable[Option]) -> Option:
         """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from verification.failure import PropertyFailed
-from verification.properties.shared import another
+from verification.properties.shared import another, another_upstream
 from verification.strategies import spaced
 from verification.trial import Trial
 
@@ -20,7 +20,7 @@ def results_share_no_memory(trial: Trial) -> Iterator[None]:
     results = {"forward(x)": y} | {f"dLd{name}": gradient for name, gradient in returned.items()}
     before = {name: result.copy() for name, result in results.items()}
     sharing = layer.sharing_later({**results, "x": x, "dLdy": dLdy, **parameters()})
-    next_answer = layer.both_later(another(trial, x), another(trial, dLdy))
+    next_answer = layer.both_later(another(trial, x), another_upstream(trial))
     yield
     for name, other in sharing():
         if name in results:
@@ -40,7 +40,7 @@ def integers_count_as_real_numbers(trial: Trial) -> Iterator[None]:
         kind = np.uint8 if x.max() < 256 else np.int64
     x = x.astype(np.int64).astype(kind)
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
-    layer, dLdy = trial.layer(halves), trial.dLdy + 0.5
+    layer, dLdy = trial.layer(halves), trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
     as_float = x.astype(float)
     of_floats, of_integers = layer.both_later(as_float, dLdy), layer.both_later(x, dLdy)

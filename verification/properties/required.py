@@ -145,7 +145,8 @@ def batch_items_are_independent(trial: Trial) -> Iterator[None]:
     """forward(x)[i] == forward(x[i:i+1])[0], and dLdx[i] alike."""
     x, u = trial.x, trial.dLdy
     if len(x) < 2:  # two different images, one of them the other turned around
-        x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
+        turned_u = u if trial.declares_dLdy else u[..., ::-1]
+        x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, turned_u])
     layer, i = trial.layer(), trial.pick("image", range(len(x)))
     together, alone = both_later(trial, layer, x, u), layer.both_later(x[i : i + 1], u[i : i + 1])
     yield
@@ -161,6 +162,8 @@ def memory_layout_is_irrelevant(trial: Trial) -> Iterator[None]:
     """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
     name = trial.pick("layout", LAYOUTS)
     x, dLdy = LAYOUTS[name](trial.x), LAYOUTS[name](trial.dLdy)
+    if trial.declares_dLdy and not np.array_equal(dLdy, trial.dLdy):  # zero strides would change it
+        dLdy = trial.dLdy.copy()
     because = f" when the arrays are stored {name}"
     names = ("x", *trial.spec.parameters)
     plain = {argument: np.array(LAYOUTS[name](trial.arguments[argument])) for argument in names}
@@ -188,18 +191,19 @@ def is_exact_at_a_realistic_size(trial: Trial) -> None:
 
 
 def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> None:
-    """Of f'(k-) and f'(k+), min <= dLdx <= max where x is a kink k and dLdy is 1."""
+    """Of dLdy f'(k-) and dLdy f'(k+), min <= dLdx <= max where x is a kink k; dLdy is 1 unless declared."""
     kink = trial.pick("kink", trial.spec.kinks)
     x = np.full(trial.x.shape, kink)
+    u = trial.dLdy if trial.declares_dLdy else np.ones(x.shape)
 
     def one_sided(step: float) -> Array:
         y = [trial.reference(x=x + i * step) for i in range(3)]
         return np.asarray((4 * y[1] - 3 * y[0] - y[2]) / (2 * step))  # exact for pieces up to quadratic
 
     step = STEP if trial.spec.rtol else 1.0
-    sides = np.sort([one_sided(step), one_sided(-step)], axis=0)
-    slack = step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
-    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, np.ones(x.shape))["x"], x.shape)
+    sides = np.sort([u * one_sided(step), u * one_sided(-step)], axis=0)
+    slack = abs(u) * step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, u)["x"], x.shape)
     between = np.clip(np.where(np.isnan(gradient), sides[0], gradient), sides[0] - slack, sides[1] + slack)
     trial.compare("dLdx", gradient, between, f" where x is {kink:g}, a kink: it should lie between {_range(sides)}")
 

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from verification import Case, LayerSpec, check
 from verification.case import pick, unusual
+from verification.catalogue import SECTIONS
 from verification.strategies import cases, whole_arrays
 from verification.trial import Trial
 
@@ -62,6 +64,64 @@ def test_every_combination_of_choices_comes_up():
     places = [(1.0, False), (2.0**-40, False), (1.0, True)]
     assert set(seen) == {(name, *place) for name in "xWb" for place in places}
     assert min(seen.values()) > 300  # of 400 on average, with a standard deviation of 19
+
+
+def outside_the_first_column(array):
+    return array[..., 1:] if array.ndim > 1 else np.zeros(0)
+
+
+def of_the_first_column(spec):
+    """The same cases, each with a declared dLdy that is zero outside the first column."""
+
+    def declared(case):
+        dLdy = Trial(spec, case).dLdy.copy()
+        outside_the_first_column(dLdy)[...] = 0.0
+        return replace(case, arrays={**case.arrays, "dLdy": dLdy}, drawn=frozenset())
+
+    extremes = spec.extremes.map(declared) if spec.extremes is not None else None
+    return replace(spec, cases=spec.cases.map(declared), extremes=extremes, realistic=None, bad_arguments=())
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.spec.__name__)
+def test_a_declared_dLdy_keeps_its_form_in_every_property(section):
+    right: Any = section.variants[0]
+    sizes = []
+
+    class Particular(right):  # type: ignore[misc]
+        def backprop(self, x, dLdy):
+            sizes.append(outside_the_first_column(dLdy).size)
+            if outside_the_first_column(dLdy).any():
+                raise ValueError("dLdy should be zero outside the first column")
+            return super().backprop(x, dLdy)
+
+    spec = of_the_first_column(section.spec(Particular))
+    report = check(spec, examples=30)
+    assert not report.failures, report
+    assert max(sizes) > 0 or spec.name.startswith("softmax_cross_entropy")  # whose y is of rank 1 at most
+
+
+def test_a_declared_dLdy_keeps_its_form_in_the_smallest_case():
+    class Wrong(ScaledReLU):
+        def backprop(self, x, dLdy):
+            if outside_the_first_column(dLdy).any() or (dLdy.size and not dLdy.any()):
+                raise ValueError("dLdy should be zero outside the first column, and there alone")
+            dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+            return dLdx, 2 * dLdW, dLdb
+
+    spec = replace(scaled_relu, make=Wrong, cases=scaled_relu.cases.filter(lambda case: case.seed > 0))
+    for failure in check(of_the_first_column(spec), examples=20).failures:
+        assert failure.counterexample
+        assert "raised" not in failure.message
+
+
+def test_a_dLdy_that_a_property_drew_is_not_taken_for_a_declared_one():
+    arrays = {"x": np.ones((2, 3)), "W": np.ones(3), "b": np.ones(3)}
+    trial = Trial(scaled_relu, Case(arrays, seed=7))
+    drawn = trial.dLdy
+    kept = Trial(scaled_relu, trial.used)
+    assert kept.dLdy is drawn
+    assert not kept.declares_dLdy
+    assert Trial(scaled_relu, Case({**arrays, "dLdy": drawn}, seed=7)).declares_dLdy
 
 
 def test_choices_are_the_same_on_every_machine():
