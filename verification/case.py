@@ -4,15 +4,16 @@ Values come from a seed alone, through generators whose streams never change, so
 gives the same case on every machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Option = TypeVar("Option")
 
 VALUES = 256
 """Whole numbers are drawn uniformly from this many: -128 ... 127."""
@@ -23,12 +24,28 @@ class Case:
     """The arrays (x and the parameters, by name) and the settings (constructor arguments, by name).
 
     What a property needs besides (an upstream gradient, a direction) is drawn from `seed`, unless
-    `arrays` has it: Case({"x": x, "dLdy": u}) fixes the upstream gradient too.
+    `arrays` has it: Case({"x": x, "dLdy": u}) fixes the upstream gradient too. A dLdy declared so keeps
+    its form (one-hot, say) in every property, but for a factor. `drawn` names the arrays that were not
+    declared, but drawn by a property, and are kept while a case is made simpler.
     """
 
     arrays: Mapping[str, Array]
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 2
+    drawn: frozenset[str] = frozenset()
+
+
+def pick(name: str, seed: int, options: Sequence[Option]) -> Option:
+    """Return one of the options, each as likely. Choices of other names are independent of this one."""
+    return options[Random(f"{name}{seed} picked").randrange(len(options))]
+
+
+def unusual(seed: int, *kinds: str) -> str:
+    """Return one of these kinds for each of them in one case of eight, and "" otherwise or where the seed is at most 2.
+
+    Seeds 0 and 1 mean zeros and ones, and 2 is that of the cases of a realistic size.
+    """
+    return pick("unusual", seed, [*kinds, *[""] * (8 - len(kinds))]) if seed > 2 else ""
 
 
 def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:

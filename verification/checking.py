@@ -6,10 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hypothesis import settings
-
 from verification.case import VALUES, Array, Case
 from verification.diagnosis import NOTHING, Finding, diagnose
+from verification.drawing import quiet
 from verification.failure import Entry, Stopped
 from verification.properties import Collected, properties
 from verification.properties.required import (
@@ -133,7 +132,7 @@ def check(
     """
     if examples < 1:
         raise ValueError(f"examples should be at least 1, but it is {examples}")
-    profile = settings(settings.get_profile("default"), max_examples=examples, database=None, derandomize=False)
+    profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
@@ -156,7 +155,7 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     items = [item for item in properties(spec) if item.function is is_exact_at_a_realistic_size]
     if not items:
         raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")
-    profile = settings(settings.get_profile("default"), max_examples=1, database=None, derandomize=True)
+    profile = quiet(1)
     return Report(spec.name, tuple(report_on(spec, {item: search(spec, item, profile) for item in items})))
 
 

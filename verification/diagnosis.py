@@ -12,12 +12,11 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from hypothesis import Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
 from verification.conditions import DRAWN, Separation, separation
+from verification.drawing import sample
 from verification.failure import PropertyFailed
 from verification.mistakes import Mistake, general_mistakes
 from verification.properties import Collected
@@ -98,26 +97,19 @@ def diagnose(spec: LayerSpec, items: Sequence[Collected], failures: Sequence[Pro
 
 def drawn(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
     """Return cases with random values, none of them all zeros, the same every time."""
-    found: list[Case] = []
-
-    @seeded(seed)
-    @settings(settings.get_profile("default"), max_examples=count, database=None, phases=[Phase.generate])
-    @given(cases)
-    def draw(case: Case) -> None:
-        found.append(case)
-
-    draw()
+    found = sample(cases, count, seed)
     return [case for case in found if case.seed > 1 and all(array.any() for array in case.arrays.values())]
 
 
 def observe(spec: LayerSpec, cases: Iterable[Case]) -> Answers:
     """Ask the layer for y and its gradients, where they are smooth, and set what is right beside them."""
     answers: Answers = {array: [] for array in ("y", *(f"dLd{name}" for name in spec.gradients))}
-    answers |= {TIES: []} if spec.piecewise_linear else {}
+    kinks_in_x = spec.piecewise_linear and "x" in spec.gradients
+    answers |= {TIES: []} if kinks_in_x else {}
     for case in cases:
         if sum(array.size for array in case.arrays.values()) > LARGE:
             continue
-        if spec.piecewise_linear:
+        if kinks_in_x:
             trial = Trial(spec, case)
             answers[TIES].append(Answer(trial, _asked(trial)[1].get("x"), trial.right["x"]))
             # away from the kinks
@@ -125,8 +117,8 @@ def observe(spec: LayerSpec, cases: Iterable[Case]) -> Answers:
         trial = Trial(spec, case)
         y, gradients, error = _asked(trial)
         answers["y"].append(Answer(trial, y, trial.y, error))
-        for name, right in trial.right.items():
-            answers[f"dLd{name}"].append(Answer(trial, gradients.get(name), right, error))
+        for name in spec.gradients:
+            answers[f"dLd{name}"].append(Answer(trial, gradients.get(name), trial.right[name], error))
     return answers
 
 

@@ -22,8 +22,8 @@ class Held(ABC):
         """Return a copy of it as it is now; what a layer returned may be no array."""
 
     @abstractmethod
-    def write(self, values: Array) -> None:
-        """Write values into it, in place; ValueError if it is read-only."""
+    def write(self, values: Array, *, force: bool = False) -> None:
+        """Write values into it, in place; ValueError if it is read-only, or cannot be made writeable to `force` it."""
 
 
 class Instance(ABC):
@@ -68,8 +68,10 @@ class HeldHere(Held):
         """Return a copy of it as it is now."""
         return copied(self.array)
 
-    def write(self, values: Array) -> None:
+    def write(self, values: Array, *, force: bool = False) -> None:
         """Write values into it."""
+        if force:  # a layer may have made it read-only
+            self.array.setflags(write=True)
         self.array[...] = values
 
 

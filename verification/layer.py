@@ -73,7 +73,7 @@ class Layer:
         """Write values into an array that is held."""
         if self._script:
             self._script.write_into(held, name, values)
-        held.write(values)
+        held.write(values, force=True)
 
     def expression(self, name: str, held: Mapping[str, Held]) -> str:
         """Return the expression of the script for an array that is held, or for the layer's own parameter."""

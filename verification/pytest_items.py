@@ -1,33 +1,109 @@
-"""`test_mine = verify(spec)`: the properties of a layer as pytest items."""
+"""`test_mine = verify(spec)`: the properties of a layer as pytest items, each of them a Hypothesis test."""
 
-from collections.abc import Callable
+import warnings
+from functools import cached_property
+from traceback import format_exc
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
+from verification.case import Case
 from verification.checking import failure_text, report_on
+from verification.failure import PropertyFailed
 from verification.properties import Collected, properties
-from verification.search import search
+from verification.search import Outcome
 from verification.spec import LayerSpec
+from verification.trial import Trial
 
 
-def verify(spec: LayerSpec, examples: int | None = None) -> Callable[[Collected], None]:
-    """Return a pytest function with one item for each property of the spec.
+class HardeningWarning(UserWarning):
+    """A hardening property does not hold, which fails nothing unless strict."""
 
-    The number of examples and the example database are those of the Hypothesis profile in force,
-    unless `examples` is given. Hardening properties are items too: deselect them with
-    `-k "not hardening"`.
+
+def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False) -> Any:
+    """Return a Hypothesis test with a pytest item for each property of the spec.
+
+    The number of examples, the example database and the like are those of the Hypothesis profile in
+    force, unless `examples` is given; only a deadline there is none. A hardening property that does not
+    hold is a `HardeningWarning`, and with strict=True a failure.
     """
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
+    failed: set[object] = set()
+    warned: set[Collected] = set()
 
     @pytest.mark.parametrize("collected", items)
-    def test(collected: Collected) -> None:
+    @_profile(examples)
+    @given(data=st.data())
+    def test(collected: Collected, data: st.DataObject) -> None:
         __tracebackhide__ = True
-        profile = settings(max_examples=examples) if examples else settings()
-        outcome = search(spec, collected, profile)
-        if outcome.failure:
-            (report,) = report_on(spec, {collected: outcome})
-            pytest.fail(f"{spec.name}: {report.sentence}\n{failure_text(report)}", pytrace=False)
+        case = data.draw(collected.cases)
+        trial = Trial(spec, case)
+        try:
+            collected.check(trial)
+        except PropertyFailed as failure:
+            if collected.kind == "hardening" and not strict:
+                if collected not in warned:
+                    warned.add(collected)
+                    warnings.warn(_warning(spec, collected, failure), HardeningWarning, stacklevel=1)
+                return
+            failed.add(_key(collected, case))
+        # What failed once has failed, though it may pass when Hypothesis tries it again.
+        if failed and _key(collected, case) in failed:
+            raise Failed(spec, collected, trial.used)
 
     test.__doc__ = f"Properties of {spec.name}."
     return test
+
+
+def _profile(examples: int | None) -> settings:
+    """Return the profile in force, without what is of no use to a failure that explains itself."""
+    profile = settings()
+    return settings(
+        max_examples=examples or profile.max_examples,
+        phases=[phase for phase in profile.phases if phase != Phase.explain],
+        deadline=None,
+    )
+
+
+def _key(collected: Collected, case: Case) -> object:
+    arrays = [(name, array.shape, array.tobytes()) for name, array in case.arrays.items()]
+    return collected, case.seed, repr(case.settings), *arrays
+
+
+def _warning(spec: LayerSpec, collected: Collected, failure: PropertyFailed) -> str:
+    return (
+        f"{spec.name}: {collected.name.replace('_', ' ')} (hardening)\n{failure.message()}\n"
+        "verify(spec, strict=True) makes this a failure, and shows the smallest case"
+    )
+
+
+class Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # mypy takes it for a variable
+    """The failure of a property as pytest shows it, without a traceback.
+
+    Hypothesis raises it for many cases on its way to the smallest; so a case is explained when it is shown.
+    """
+
+    __module__ = "builtins"  # as pytest has it for its own, so that its summary begins with the message
+
+    def __init__(self, spec: LayerSpec, collected: Collected, case: Case) -> None:
+        super().__init__(pytrace=False)
+        self.spec, self.collected, self.case = spec, collected, case
+
+    def __repr__(self) -> str:
+        blob = [note for note in getattr(self, "__notes__", []) if "reproduce_failure" in note]
+        return "\n".join([self.explanation, *blob])
+
+    __str__ = __repr__
+
+    @cached_property
+    def explanation(self) -> str:
+        """What is wrong, why and where, and the script of the smallest case."""
+        outcome = Outcome()
+        try:
+            outcome.fail(self.spec, self.collected, self.case)
+            (report,) = report_on(self.spec, {self.collected: outcome})
+        except Exception:  # which pytest would take for one of its own, and end
+            return f"{self.spec.name}: {self.collected.name} fails, and so does its explanation\n{format_exc()}"
+        return f"{self.spec.name}: {report.sentence}\n{failure_text(report)}"

@@ -219,8 +219,10 @@ class Script:
 
     def overwrite(self, layer: dict[str, str], name: str, values: Array) -> None:
         """Write that a layer's own parameter is written into."""
-        source = self.array(name, values)
-        self.lines.append(f"{self.attribute(layer, name)}[...] = {source}")
+        layer[name] = variable = self.array(name, values)
+        template = self.spelling.parameter.replace(" = {array}.copy()", "[...] = {array}")
+        fields = {**layer, "name": name, "attribute": self.spelling.names.get(name, name), "array": variable}
+        self.lines += template.format(**fields).splitlines()
 
     def attribute(self, layer: dict[str, str], name: str) -> str:
         """Return the expression of a layer's own parameter."""

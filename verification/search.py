@@ -9,13 +9,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
-from hypothesis import Phase, Verbosity, given, settings
+from hypothesis import given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
-from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
 from verification.failure import NotTried, PropertyFailed, Stopped
@@ -99,7 +97,7 @@ def survey(
                 outcome.stop(spec, item, case, stopped)
             outcome.seconds += time.perf_counter() - start
 
-    seeded(seed)(_hypothesis(run, items[0].cases, profile))()
+    seeded(seed)(profile(given(items[0].cases)(run)))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
         if outcome.case and not outcome.failure:
             progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
@@ -111,7 +109,7 @@ def survey(
 
 
 def search(
-    spec: LayerSpec, collected: Collected, profile: settings, seed: int | None = None, *, simplify: bool = True
+    spec: LayerSpec, collected: Collected, profile: settings, seed: int = 0, *, simplify: bool = True
 ) -> Outcome:
     """Run the property on drawn cases until one fails, made as simple as it can be, or all examples have passed."""
     outcome = Outcome()
@@ -125,14 +123,11 @@ def search(
         try:
             (Outcome() if failed else outcome).count(trial, collected)
         except PropertyFailed:
-            failed.append(Case({**case.arrays, **trial.drawn}, case.settings, case.seed))
+            failed.append(trial.used)
             raise
 
-    # The example database tells tests apart by their names.
-    run.__name__ = run.__qualname__ = f"{spec.name}_{collected.name}"
-    test = _hypothesis(run, collected.cases, profile)
     try:
-        (seeded(seed)(test) if seed is not None else test)()
+        seeded(seed)(profile(given(collected.cases)(run)))()
     except PropertyFailed:
         outcome.fail(spec, collected, failed[-1], simplify=simplify)
     except Stopped as stopped:
@@ -145,16 +140,6 @@ def search(
         outcome.failure, outcome.script = UNSTEADY, explain(spec, collected, outcome.case)[1]
     outcome.seconds = time.perf_counter() - start
     return outcome
-
-
-def _hypothesis(run: Callable[[Case], None], cases: SearchStrategy[Case], profile: settings) -> Any:
-    """Return the Hypothesis test that runs on cases, quietly."""
-    test: Any = settings(
-        profile, deadline=None, print_blob=False, report_multiple_bugs=False, verbosity=Verbosity.quiet,
-        phases=[phase for phase in profile.phases if phase != Phase.explain],
-    )(given(cases)(run))  # fmt: skip
-    test.hypothesis.inner_test._hypothesis_internal_add_digest = run.__qualname__.encode()
-    return test
 
 
 def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
@@ -179,8 +164,9 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return None
         return False
 
-    # A layer is not given directions, and constants (labels, a mask) may have no other values.
-    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in spec.constants]
+    # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
+    fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
+    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
         array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)

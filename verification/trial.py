@@ -4,12 +4,13 @@ Answers to whole numbers are exact, rounded (passes, with a note) or wrong; noth
 because the right answer is a whole number too and float64 is far finer than that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from verification.case import Array, Case, real, whole
+from verification.case import Array, Case, Option, pick, real, whole
 from verification.failure import Entry, PropertyFailed, entries
 from verification.layer import Layer
 from verification.script import Script
@@ -63,8 +64,13 @@ class Trial:
     @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
-        scale = 2.0**12 if self.case.seed % 16 == 9 else 1.0
+        scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
         return self._draw("dLdy", self.y.shape, lambda: np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape)))
+
+    @property
+    def declares_dLdy(self) -> bool:  # noqa: N802
+        """Whether the case fixes dLdy, whose form properties then keep."""
+        return "dLdy" in self.case.arrays.keys() - self.case.drawn
 
     def whole(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: whole numbers, uniform on -128 ... 127."""
@@ -82,27 +88,37 @@ class Trial:
             self.drawn[name] = draw() if given is None or given.shape != shape else given
         return self.drawn[name]
 
-    def pick(self, options: Mapping[str, Any] | list[Any]) -> Any:
-        """Return one of the options, each as likely, the same whenever the seed is the same."""
-        chosen = list(options)
-        return chosen[self.case.seed % len(chosen)]
+    @property
+    def used(self) -> Case:
+        """The case with all that was drawn for it so far, so that it stays while the case is made simpler."""
+        drawn = self.case.drawn | (self.drawn.keys() - self.case.arrays.keys())
+        return replace(self.case, arrays={**self.case.arrays, **self.drawn}, drawn=drawn)
+
+    def pick(self, name: str, options: Iterable[Option]) -> Option:
+        """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""
+        return pick(name, self.case.seed, list(options))
 
     def smooth_arguments(self, *, far: bool = True) -> dict[str, Array]:
         """Return the arguments, x moved away from every kink if the layer has any.
 
-        Directions are at most 128 long, so a gap of 257 keeps clear. In some cases all is scaled down,
-        or (unless not `far`, for float32) moved far up, by powers of 2 and so exactly: entries that
-        are nearly equal are not equal.
+        Directions are at most 128 long, so a gap of 258 keeps clear, and x holds whole numbers. In some
+        cases all is scaled down, or (unless not `far`, for float32) moved far up, by powers of 2 and so
+        exactly: entries that are nearly equal are not equal.
         """
         if not self.spec.piecewise_linear:
             return self.arguments
-        shift = self.pick([0.0, 0.0, 2.0**33]) if far else 0.0
-        return {**self.arguments, "x": spaced(self.x, 257) * self.unit + shift}
+        shift = 2.0**33 if far and self._place == "far" else 0.0
+        return {**self.arguments, "x": spaced(self.x, 258) * self.unit + shift}
 
     @property
     def unit(self) -> float:
         """Length of a step of 1: a power of 2, less than 1 for some cases with kinks."""
-        return float(self.pick([1.0, 2.0**-40, 1.0])) if self.spec.piecewise_linear else 1.0
+        return 2.0**-40 if self.spec.piecewise_linear and self._place == "near" else 1.0
+
+    @property
+    def _place(self) -> str:
+        """Where x is moved, if the layer has kinks: one choice, since "near" and "far" at once would not be exact."""
+        return self.pick("place of x", ["here", "near", "far"])
 
     # Layers and what is right for them
 

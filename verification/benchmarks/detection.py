@@ -23,7 +23,7 @@ from typing import Any
 
 import click
 import numpy as np
-from hypothesis import Phase, given, settings
+from hypothesis import given
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
@@ -34,6 +34,7 @@ from verification.catalogue.convolution import Taps
 from verification.catalogue.max_pooling import FirstLargest
 from verification.checking import check
 from verification.diagnosis import diagnose, drawn
+from verification.drawing import quiet
 from verification.failure import PropertyFailed
 from verification.layer import Layer
 from verification.properties import Collected, properties
@@ -106,7 +107,7 @@ def _by_layerproof(section: Section, bug: Bug, seeds: int) -> dict[str, Any]:
     needed = [_examples_needed(spec, item, seed) for seed in range(seeds)]
     found = [count for count in needed if count]
     result: dict[str, Any] = {"layerproof": "found" if len(found) == seeds else f"{len(found)} of {seeds} seeds"}
-    outcome = search(spec, item, settings(max_examples=100, database=None), seed=0)
+    outcome = search(spec, item, quiet(100), seed=0)
     families: list[str] = []
     if outcome.failure and outcome.case:
         (finding,) = diagnose(spec, [item], [outcome.failure])
@@ -123,7 +124,7 @@ def _examples_needed(spec: LayerSpec, item: Collected, seed: int) -> int:
     count = 0
 
     @seeded(seed)
-    @settings(settings.get_profile("default"), max_examples=100, database=None, phases=[Phase.generate])
+    @quiet(100, shrink=False)
     @given(item.cases)
     def run(case: Case) -> None:
         nonlocal count

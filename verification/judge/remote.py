@@ -40,9 +40,9 @@ class RemoteHeld(Held):
             return self.array.copy()
         return self.session.value("reading", *self.session.ask("reading", "read", self.number))
 
-    def write(self, values: Array) -> None:
+    def write(self, values: Array, *, force: bool = False) -> None:
         """Write values into it."""
-        self.session.ask("writing", "write", self.number, arrays=[values])
+        self.session.ask("writing", "write", self.number, force, arrays=[values])
 
 
 class RemoteLayer(Instance):

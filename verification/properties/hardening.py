@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from verification.failure import PropertyFailed
-from verification.properties.shared import another
+from verification.properties.shared import another, another_upstream
 from verification.strategies import spaced
 from verification.trial import Trial
 
@@ -23,7 +23,7 @@ def results_share_no_memory(trial: Trial) -> None:
                 shows=layer.sharing_expression(one, other, {**results, "x": x, "dLdy": dLdy}),
             )
     before = {name: result.read() for name, result in results.items()}
-    layer.both(another(trial, trial.x), another(trial, trial.dLdy))
+    layer.both(another(trial, trial.x), another_upstream(trial))
     for label, result in results.items():
         because = " after the next call: the layer returned a buffer it uses again"
         name = "forward(x)" if label == "y" else label
@@ -32,14 +32,15 @@ def results_share_no_memory(trial: Trial) -> None:
 
 def integers_count_as_real_numbers(trial: Trial) -> None:
     """forward and backprop give for x of integers what they give for the same numbers as floats."""
-    kind = trial.pick([np.int64, np.uint8, np.int32])
+    kinds: list[type[np.integer]] = [np.int64, np.uint8, np.int32]
+    kind = trial.pick("kind of integer", kinds)
     x = spaced(trial.x, 2) if trial.spec.piecewise_linear else trial.x  # at ties they may choose differently
     if kind is np.uint8:
         x = x - x.min()
         kind = np.uint8 if x.max() < 256 else np.int64
     x = x.astype(np.int64).astype(kind)
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
-    layer, dLdy = trial.layer(halves), trial.dLdy + 0.5
+    layer, dLdy = trial.layer(halves), trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
     y, returned = layer.both(x.astype(float), dLdy)
     y_of_integers, returned_of_integers = layer.both(x, dLdy)

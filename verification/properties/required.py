@@ -16,13 +16,15 @@ def forward_matches_reference(trial: Trial) -> None:
 
 def backprop_matches_directional_differences(trial: Trial) -> None:
     """<dLdy, forward(x + v) - forward(x - v)> / 2 == <dLdx, v>, and so for each parameter."""
-    at, exact = trial.smooth_arguments(), not trial.spec.rtol
-    name = trial.pick(list(trial.spec.gradients))
+    exact = not trial.spec.rtol
+    name = trial.pick("argument", trial.spec.gradients)
+    # A parameter needs no distance from kinks, which are in x: y is affine in it anywhere.
+    at, unit = (trial.smooth_arguments(), trial.unit) if name == "x" else (trial.arguments, 1.0)
     v = direction(trial, name)
     gradient = gradients(trial, trial.layer(at), at["x"], trial.dLdy)[name]
-    points = [{**at, name: at[name] + step * trial.unit * v} for step in steps(exact)]
+    points = [{**at, name: at[name] + step * unit * v} for step in steps(exact)]
     y = [trial.expect_shape("forward(x)", trial.layer(to).forward(to["x"]), trial.y.shape) for to in points]
-    measured = np.asarray(slope(y, exact) / trial.unit)
+    measured = np.asarray(slope(y, exact) / unit)
     change = trial.nearly_whole(measured) if exact else measured
     if change is None or not agrees(trial, name, gradient, at, v, change):
         for one, to in zip(y, points, strict=True):
@@ -91,7 +93,7 @@ def history_is_irrelevant(trial: Trial) -> None:
     """
     names = trial.spec.parameters
     events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
-    event = trial.pick(events + ["other parameters before", "parameters changed in place"] * bool(names))
+    event = trial.pick("event", events + ["other parameters before", "parameters changed in place"] * bool(names))
     then = dict(trial.arguments)
     if event in ("other values before", "x changed in place"):
         then["x"] = another(trial, trial.x)
@@ -142,8 +144,9 @@ def batch_items_are_independent(trial: Trial) -> None:
     """forward(x)[i] == forward(x[i:i+1])[0], and dLdx[i] alike."""
     x, u = trial.x, trial.dLdy
     if len(x) < 2:  # two different images, one of them the other turned around
-        x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, u[..., ::-1]])
-    layer, i = trial.layer(), trial.pick(list(range(len(x))))
+        turned_u = u if trial.declares_dLdy else u[..., ::-1]
+        x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, turned_u])
+    layer, i = trial.layer(), trial.pick("image", range(len(x)))
     y, returned = layer.forward(x), gradients(trial, layer, x, u)
     y_alone, returned_alone = layer.both(x[i : i + 1], u[i : i + 1])
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
@@ -160,10 +163,12 @@ def batch_items_are_independent(trial: Trial) -> None:
 
 def memory_layout_is_irrelevant(trial: Trial) -> None:
     """forward(x) and backprop(x, dLdy) depend on the values of x, dLdy and parameters, not on strides."""
-    name = trial.pick(LAYOUTS)
+    name = trial.pick("layout", LAYOUTS)
     because = f" when the arrays are stored {name}"
     laid_out = {argument: LAYOUTS[name](trial.arguments[argument]) for argument in ("x", *trial.spec.parameters)}
     dLdy = LAYOUTS[name](trial.dLdy)
+    if trial.declares_dLdy and not np.array_equal(dLdy, trial.dLdy):  # zero strides would change it
+        dLdy = trial.dLdy.copy()
     plain = {argument: np.array(array, order="C") for argument, array in laid_out.items()}
     expected_y, expected = trial.layer(plain).both(plain["x"], np.array(dLdy, order="C"))
     layer = trial.layer()
@@ -187,18 +192,19 @@ def is_exact_at_a_realistic_size(trial: Trial) -> None:
 
 
 def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> None:
-    """Of f'(k-) and f'(k+), min <= dLdx <= max where x is a kink k and dLdy is 1."""
-    kink = trial.pick(list(trial.spec.kinks))
+    """Of dLdy f'(k-) and dLdy f'(k+), min <= dLdx <= max where x is a kink k; dLdy is 1 unless declared."""
+    kink = trial.pick("kink", trial.spec.kinks)
     x = np.full(trial.x.shape, kink)
+    u = trial.dLdy if trial.declares_dLdy else np.ones(x.shape)
 
     def one_sided(step: float) -> Array:
         y = [trial.reference(x=x + i * step) for i in range(3)]
         return np.asarray((4 * y[1] - 3 * y[0] - y[2]) / (2 * step))  # exact for pieces up to quadratic
 
     step = STEP if trial.spec.rtol else 1.0
-    sides = np.sort([one_sided(step), one_sided(-step)], axis=0)
-    slack = step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
-    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, np.ones(x.shape))["x"], x.shape)
+    sides = np.sort([u * one_sided(step), u * one_sided(-step)], axis=0)
+    slack = abs(u) * step**2 if trial.spec.rtol else 0.0  # the error of the formula: step^2 / 3 of the third derivative
+    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, u)["x"], x.shape)
     between = np.clip(np.where(np.isnan(gradient), sides[0], gradient), sides[0] - slack, sides[1] + slack)
     trial.compare("dLdx", gradient, between, f" where x is {kink:g}, a kink: it should lie between {_range(sides)}")
 

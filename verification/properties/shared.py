@@ -53,6 +53,11 @@ def another(trial: Trial, array: Array) -> Array:
     return whole("another", trial.case.seed + 2, array.shape)
 
 
+def another_upstream(trial: Trial) -> Array:
+    """Return another dLdy: where it is declared a multiple, which keeps its form."""
+    return -3.0 * trial.dLdy if trial.declares_dLdy else another(trial, trial.dLdy)
+
+
 def size(arrays: Mapping[str, Array]) -> int:
     """Return the number of entries of all these arrays."""
     return sum(array.size for array in arrays.values())

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
-from verification.case import Array, Case, whole
+from verification.case import Array, Case, unusual, whole
 from verification.layer import Layer
 from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
@@ -95,11 +95,12 @@ def case(
     x = whole("x", seed, (images, groups * channels, height, width))
     W = whole("W", seed, (groups * filters, channels, *kernel))
     # Now and then something out of the ordinary: large numbers, an image or a filter of zeros.
-    if seed % 8 == 5:
+    kind = unusual(seed, "large", "zero image", "zero filter")
+    if kind == "large":
         x = x * 2.0**12
-    elif seed % 8 == 6:
+    elif kind == "zero image":
         x = x * (np.arange(images) > 0)[:, None, None, None]
-    elif seed % 8 == 7:
+    elif kind == "zero filter":
         W = W * (np.arange(len(W)) > 0)[:, None, None, None]
     return Case(
         arrays={"x": x, "W": W, "b": whole("b", seed, (len(W),))},
@@ -220,7 +221,7 @@ def groups_work_side_by_side(trial: Trial) -> None:
     """Forward(x) of each group's filters == forward(the group's channels) of a layer of these filters alone."""
     groups, W = trial.case.settings["groups"], trial.arguments["W"]
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
-    group = trial.pick(list(range(groups)))
+    group = trial.pick("group", range(groups))
     filters, channels = (
         slice(group * size, (group + 1) * size) for size in (len(W) // groups, trial.x.shape[1] // groups)
     )

@@ -151,7 +151,7 @@ def average_case(
     step = math.lcm(*range(1, kernel[0] + 1)) * math.lcm(*range(1, kernel[1] + 1))
     settings = {**case.settings, "count_include_pad": bool(count_include_pad)}
     shape = (*x.shape[:2], *_counts(x, **case.settings))
-    return Case(_multiples(x, shape, step, seed), settings, seed)
+    return _of_multiples(step, x, shape, settings, seed)
 
 
 def global_max_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
@@ -162,7 +162,7 @@ def global_max_case(images: int, channels: int, height: int, width: int, values:
 def global_average_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
     """Return the case of this size, of multiples of height * width."""
     x = _values((images, channels, height, width), values, seed)
-    return Case(_multiples(x, x.shape[:2], height * width, seed), {}, seed)
+    return _of_multiples(height * width, x, x.shape[:2], {}, seed)
 
 
 def far_below_zero(case: Case) -> Case:
@@ -175,13 +175,11 @@ def _values(shape: tuple[int, ...], values: int, seed: int) -> Array:
     return (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
 
 
-def _multiples(x: Array, shape: tuple[int, ...], step: int, seed: int) -> dict[str, Array]:
-    """Return x, dLdy of this shape, and the direction in which x is moved, all multiples of step."""
-    return {
-        "x": step * x,
-        "dLdy": step * whole("dLdy", seed, shape),
-        "v for x": step * whole("v for x", seed, x.shape),
-    }
+def _of_multiples(step: int, x: Array, shape: tuple[int, ...], settings: dict[str, Any], seed: int) -> Case:
+    """Return a case whose x, dLdy of this shape, and direction in which x is moved, are all multiples of step."""
+    drawn = {"dLdy": whole("dLdy", seed, shape), "v for x": whole("v for x", seed, x.shape)}
+    arrays = {name: step * array for name, array in {"x": x, **drawn}.items()}
+    return Case(arrays, settings, seed, frozenset(drawn))
 
 
 # What is right
@@ -290,8 +288,10 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
 
     Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
     """
+    if trial.declares_dLdy:
+        return  # it needs one of its own
     windows = list(_windows(trial.x, **trial.case.settings))
-    i, j, window = trial.pick(windows)
+    i, j, window = trial.pick("window", windows)
     u = np.zeros(trial.y.shape)
     u[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", u.shape[:2]))
     _split(trial, u, window, trial.y[:, :, i : i + 1, j : j + 1], f" for dLdy at window [{i}, {j}] only")
@@ -299,6 +299,8 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
 
 def global_gradient_is_a_subgradient(trial: Trial) -> None:
     """For dLdy > 0: dLdx >= 0 where entries of a channel are the largest, 0 elsewhere, and its sum is dLdy."""
+    if trial.declares_dLdy:
+        return  # it needs one of its own
     u = 1 + abs(trial.whole("positive dLdy", trial.y.shape))
     _split(trial, u, np.s_[:], trial.y[:, :, np.newaxis, np.newaxis], " for positive dLdy")
 
@@ -343,7 +345,7 @@ def average_of_ones_is_the_part_inside(trial: Trial) -> None:
 
 def follows_a_constant_added_to_x(trial: Trial) -> None:
     """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
-    c = trial.pick([-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
+    c = trial.pick("c", [-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
     layer = trial.layer()
     trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
 

@@ -5,12 +5,13 @@ from random import randrange
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, seed, settings
+from hypothesis import given, seed, settings
 from hypothesis.errors import FlakyFailure
 
 from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
 from verification.diagnosis import diagnose
+from verification.drawing import quiet
 from verification.failure import PropertyFailed
 from verification.properties import Collected, properties
 from verification.search import Outcome, search
@@ -30,7 +31,6 @@ VARIANTS = [
     for layer in section.variants
     if THOROUGH or section.spec in (convolution, max_pooling) or layer is section.variants[0]
 ]
-PROFILE = settings(max_examples=50, database=None)
 EACH_PROPERTY = list({bug.caught_by: (ready, bug) for ready, bug in ALL}.values())
 
 
@@ -46,7 +46,7 @@ def _collected(spec: LayerSpec, bug: Any) -> Collected:
 def _outcome(ready: Any, bug: Any) -> tuple[LayerSpec, Collected, Outcome]:
     spec = ready(bug.layer)
     collected = _collected(spec, bug)
-    return spec, collected, search(spec, collected, PROFILE, seed=0)
+    return spec, collected, search(spec, collected, quiet(50), seed=0)
 
 
 @pytest.mark.parametrize(("ready", "bug"), BUGS, ids=_name)
@@ -55,7 +55,7 @@ def test_planted_bug_is_caught(ready, bug):
     collected = _collected(spec, bug)
 
     @seed(0)
-    @settings(PROFILE, phases=[Phase.generate], report_multiple_bugs=False)
+    @quiet(50, shrink=False)
     @given(collected.cases)
     def examples(case):
         collected.check(Trial(spec, case))
@@ -126,7 +126,7 @@ def test_the_gradient_of_a_spec_is_that_of_its_reference(section):
     compared = 0
 
     @seed(0)
-    @settings(max_examples=8, database=None, phases=[Phase.generate])
+    @quiet(8, shrink=False)
     @given(spec.cases)
     def examples(case):
         nonlocal compared

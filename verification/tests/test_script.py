@@ -10,13 +10,14 @@ import pytest
 from hypothesis import settings
 
 from verification.catalogue import SECTIONS
+from verification.drawing import quiet
 from verification.properties import properties
 from verification.search import search
 
 THOROUGH = settings().max_examples > 100
 ALL = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
 SOME = ALL if THOROUGH else [(ready, bug) for i, (ready, bug) in enumerate(ALL) if i % 15 == 0]
-PROFILE = settings(max_examples=50, database=None)
+PROFILE = quiet(50)
 
 
 def run(script: str, name: str, made: Any) -> tuple[Any, Exception | None]:

@@ -22,7 +22,7 @@ raised, where "made" is false if it was by the making of the layer.
     get_held layer name number []                hold an attribute
     set layer name places                        set an attribute
     sharing layer places                         return the pairs of these arrays that share memory
-    read number; write number                    return an array that is held, or write the array into it
+    read number; write number force              return an array that is held, or write the array into it
     titles filename seed data                    run the script of question 5, which is the array; return what it shows
 
 What a layer returns is described by {"kind": "array"} for the next array of the message, {"kind": "other array"},
@@ -176,8 +176,10 @@ class Worker:
         """Return an array that is held."""
         return self.described(self.kept[number])
 
-    def do_write(self, number: int) -> None:
+    def do_write(self, number: int, force: bool) -> None:
         """Write into an array that is held."""
+        if force:
+            self.kept[number].setflags(write=True)
         self.kept[number][...] = next(self.given)
 
     def do_titles(self, filename: str, seed: int, data: str) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""Hypothesis for our own searches: as quiet and as reproducible wherever they run."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as seeded
+from hypothesis.strategies import SearchStrategy
+
+from verification.case import Case
+
+
+def quiet(examples: int, *, shrink: bool = True) -> settings:
+    """Return settings that inherit nothing: the profile in force, "default" too, is the host project's.
+
+    No deadline and no check of speed, since a slow machine is not a wrong layer.
+    """
+    return settings(
+        max_examples=examples,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        derandomize=False,
+        database=None,
+        deadline=None,
+        suppress_health_check=(HealthCheck.too_slow,),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
+        stateful_step_count=50,
+        backend="hypothesis",
+    )
+
+
+def sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
+    """Return cases, the same for the same seed. The first is the simplest."""
+    found: list[Case] = []
+
+    @seeded(seed)
+    @quiet(count, shrink=False)
+    @given(cases)
+    def draw(case: Case) -> None:
+        found.append(case)
+
+    # In a thread of its own, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(draw).result()
+    return found

@@ -1,0 +1,164 @@
+"""`verify` gives Hypothesis tests: what Hypothesis offers works for them, and a failure reads as it does elsewhere."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import Verbosity, is_hypothesis_test, settings
+
+from layers import nn_convolutional_layer
+from verification import check, convolution, relu, verify
+from verification.catalogue import SECTIONS
+
+(RELU,) = [section for section in SECTIONS if section.spec is relu]
+LAYERS = """
+import numpy as np
+from hypothesis import reproduce_failure
+from verification import LayerSpec, verify
+from verification.strategies import cases, shapes, whole_arrays
+
+class Double:
+    def forward(self, x):
+        print("shape", x.shape)
+        return 2 * x
+
+    def backprop(self, x, dLdy):
+        return 2 * dLdy
+
+class Wide(Double):
+    def backprop(self, x, dLdy):
+        return 2 * dLdy if x.shape[1] < 3 else dLdy
+
+def double(make):
+    return LayerSpec(name="double it", make=make, cases=cases(x=whole_arrays(shapes(2))), reference=lambda x: x + x,
+                     affine_in=("x",))
+"""
+ADJOINT = "required-backprop_is_the_adjoint"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs pytest on test code in a folder of its own, and returns what it prints."""
+
+    def run(code, *options, conftest=""):
+        (tmp_path / "conftest.py").write_text(conftest)
+        (tmp_path / "test_it.py").write_text(LAYERS + code)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_it.py", *options]
+        variables = {name: value for name, value in os.environ.items() if name != "CI"} | {"COLUMNS": "200"}
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(run):
+    assert is_hypothesis_test(verify(convolution(nn_convolutional_layer)))
+    said = run("test_double = verify(double(Double), examples=7)", "--hypothesis-show-statistics")
+    assert "14 passed" in said
+    assert f"test_it.py::test_double[{ADJOINT}]:" in said
+    assert "7 passing, 0 failing, and 0 invalid test cases" in said
+
+
+def test_the_profile_named_on_the_command_line_is_in_force(run):
+    conftest = "from hypothesis import settings\nsettings.register_profile('few', max_examples=4)"
+    options = ("--hypothesis-profile=few", "--hypothesis-show-statistics")
+    said = run("test_double = verify(double(Double))", *options, conftest=conftest)
+    assert "4 passing, 0 failing, and 0 invalid test cases" in said
+    assert "max_examples=100" not in said
+
+
+def test_a_seed_on_the_command_line_fixes_the_cases(run):
+    def drawn(seed):
+        said = run("test_double = verify(double(Double), examples=5)", "-k", ADJOINT, "-s", f"--hypothesis-seed={seed}")
+        return re.findall(r"shape .*", said)
+
+    assert drawn(1) == drawn(1) != drawn(2)
+
+
+def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(run):
+    said = run("test_double = verify(double(Wide))", "-k", ADJOINT)
+    shown = said[said.index("____ test_double") :]
+    shown = shown[: shown.index("short test summary info")]
+    assert shown.splitlines()[1:4] == [
+        "double it: backprop is the adjoint",
+        "dLdx is wrong",
+        "  dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)",
+    ]
+    assert "Why: " not in shown
+    assert "right while the number of columns" not in shown
+    assert "x = np.zeros((1, 3))" in shown  # the first shape at which it fails
+    assert "dLdy = np.array([[0.0, 0.0, 1.0]])" in shown
+    for noise in ("Traceback", "Falsifying", "pytest_items", "Draw 1", "data="):
+        assert noise not in shown
+    assert f"FAILED test_it.py::test_double[{ADJOINT}] - Failed: double it" in said
+
+
+def test_a_failing_case_is_tried_again_first_the_next_time(run):
+    code, options = "test_double = verify(double(Wide))", ("-k", ADJOINT, "--hypothesis-show-statistics")
+    assert "during reuse phase" not in run(code, *options)
+    said = run(code, *options)
+    reused = said[said.index("during reuse phase") :]
+    assert re.search(r"0 passing, [1-9]\d* failing, and 0 invalid test cases", reused)
+
+
+def test_a_failure_is_reproduced_by_the_blob_that_hypothesis_prints(run):
+    conftest = "from hypothesis import settings\nsettings.register_profile('x', print_blob=True, database=None)"
+    options = ("-k", ADJOINT, "--hypothesis-profile=x", "-s")
+    said = run("test_double = verify(double(Wide))", *options, conftest=conftest)
+    (blob,) = set(re.findall(r"@(reproduce_failure\(.*?\)) as a decorator", said))
+    again = run(f"test_double = {blob}(verify(double(Wide)))", *options, conftest=conftest)
+    assert "dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)" in again
+    assert re.findall(r"shape \(.*\)", again)[0] == "shape (1, 3)"
+
+
+IDENTITY = """
+class Identity:
+    def forward(self, x):
+        return x
+
+    def backprop(self, x, dLdy):
+        return dLdy.copy()
+
+identity = LayerSpec(name="identity", make=Identity, cases=cases(x=whole_arrays(shapes(2))), reference=lambda x: x + 0,
+                     affine_in=("x",))
+"""
+
+
+def test_hardening_warns_and_fails_only_where_strict(run):
+    said = run(IDENTITY + "test_identity = verify(identity)")
+    assert " passed, 1 warning" in said
+    assert "failed" not in said
+    assert "HardeningWarning: identity: results share no memory (hardening)" in said
+    assert "forward(x) shares memory with x: changing one changes the other" in said
+    said = run(IDENTITY + "test_identity = verify(identity, strict=True)")
+    assert "1 failed" in said
+    assert "warning" not in said
+    assert "The smallest case found, without layerproof" in said
+
+
+@pytest.fixture
+def other_default():
+    """A host project that has replaced Hypothesis's default profile by a strange one."""
+    ours, name = settings.get_profile("default"), settings.get_current_profile_name()
+
+    def replace_it():
+        settings.register_profile(
+            "default", derandomize=True, max_examples=3, phases=(), verbosity=Verbosity.debug, database=None
+        )
+        settings.load_profile("default")
+
+    yield replace_it
+    settings.register_profile("default", ours)
+    settings.load_profile(name)
+
+
+def test_a_report_is_the_same_whatever_the_profile_of_the_host_project(other_default, capsys):
+    specs = [relu(bug.layer) for bug in RELU.bugs[:2]] + [replace(convolution(nn_convolutional_layer), realistic=None)]
+    before = [check(spec, examples=20) for spec in specs]
+    other_default()
+    assert settings().max_examples == 3
+    assert [check(spec, examples=20) for spec in specs] == before
+    assert capsys.readouterr().out == ""
