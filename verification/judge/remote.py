@@ -18,6 +18,9 @@ from verification.layer import Distant
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
 
+ALONE = 12
+"""Calls of the full timeout that the file may take to run by itself."""
+
 
 class RemoteLayer(Distant):
     """A layer in the child: its calls and attributes go there."""
@@ -146,6 +149,27 @@ class Submission:
         number = next(self._layers)
         session.later("new", number, name, list(args), kwargs)
         return RemoteLayer(session, number)
+
+    def run_alone(self) -> tuple[list[str], str, bool]:
+        """Run the whole file by itself in a new child; return the lines that its accuracy test printed.
+
+        Besides, how the run ended, in words, if not well; and whether it was stopped, by its time or in another way.
+        """
+        session = Session(self.limits, Budget(self.limits.timeout))
+        step = ("run_alone", np.frombuffer(self.source, np.uint8), self.filename, self.seed % 2**32)
+        ended, stopped = "", False
+        try:
+            content, _ = session.now("the file by itself", *step, timeout=ALONE * self.limits.timeout)
+            if raised := content["raised"]:
+                kind, message, where = (plain(raised[part]) for part in ("type", "message", "where"))
+                ended = f"it raised {kind}: {message}" + f" ({where})" * bool(where)
+        except Stopped as stop:
+            ended, stopped = str(stop), True
+        except Exception:  # raised by what is no answer
+            ended = "it gave an answer that makes no sense"
+        finally:
+            session.child.stop()
+        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, stopped
 
     def close(self) -> None:
         """End the child."""

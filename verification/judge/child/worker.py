@@ -170,6 +170,13 @@ class Worker:
         }
         return Plain(content, [])
 
+    def do_run_alone(self, source: int, filename: str, seed: int) -> Plain:
+        """Run the whole file by itself; return what it raised. It prints what its accuracy test prints."""
+        np.random.seed(seed)
+        random.seed(seed)
+        raised = definitions.run_alone(self.arrays[source].tobytes(), filename)
+        return Plain({"raised": None if raised is None else _raised(raised)}, [])
+
     def do_new(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
         """Make a layer."""
         self.layers[number] = self.namespace[name](*args, **kwargs)
