@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from verification.accuracy import TESTS, Accuracy
+from verification.accuracy import TESTS
 from verification.checking import PropertyReport, Report
 from verification.judge.pictures import Picture, pictures
 from verification.judge.rubric import Row
@@ -46,11 +46,7 @@ def page(verdict: FileVerdict, rows: Sequence[Row] = (), problems: Sequence[str]
 
 def of_accuracies(verdict: FileVerdict) -> list[Row]:
     """Return the points of section 7 for the four accuracies, line by line."""
-    reasons = {
-        test: f"{result.percent:.2f} %" if isinstance(result, Accuracy) else result
-        for test, result in verdict.accuracies.items()
-    }
-    return [Row(TESTS[test], verdict.points[test], 4, reason) for test, reason in reasons.items()]
+    return [Row(TESTS[test], points, 4, verdict.reason(test, 2)) for test, points in verdict.points.items()]
 
 
 def said(verdict: FileVerdict) -> str:

@@ -1,5 +1,6 @@
 """Layers that live in a child process, as the suite sees them: objects with forward, backprop and parameters."""
 
+import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,12 +106,16 @@ def _given(arrays: Sequence[Array], as_is: bool) -> Sequence[Array | Once]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error."""
+    """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error.
+
+    kind    of an error: "syntax error", "empty file", or ""
+    """
 
     found: Mapping[str, Mapping[str, Any]]
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     error: str = ""
+    kind: str = ""
 
 
 class Submission:
@@ -153,23 +158,24 @@ class Submission:
     def run_alone(self) -> tuple[list[str], str, bool]:
         """Run the whole file by itself in a new child; return the lines that its accuracy test printed.
 
-        Besides, how the run ended, in words, if not well; and whether it was stopped, by its time or in another way.
+        Besides, how the run ended, in words, if not well; and whether that was because its time was up.
         """
         session = Session(self.limits, Budget(self.limits.timeout))
+        start, most = time.monotonic(), ALONE * self.limits.timeout
         step = ("run_alone", np.frombuffer(self.source, np.uint8), self.filename, self.seed % 2**32)
-        ended, stopped = "", False
+        ended, late = "", False
         try:
-            content, _ = session.now("the file by itself", *step, timeout=ALONE * self.limits.timeout)
+            content, _ = session.now("the file by itself", *step, timeout=most)
             if raised := content["raised"]:
                 kind, message, where = (plain(raised[part]) for part in ("type", "message", "where"))
                 ended = f"it raised {kind}: {message}" + f" ({where})" * bool(where)
         except Stopped as stop:
-            ended, stopped = str(stop), True
+            ended, late = str(stop), time.monotonic() - start >= most
         except Exception:  # raised by what is no answer
             ended = "it gave an answer that makes no sense"
         finally:
             session.child.stop()
-        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, stopped
+        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, late
 
     def close(self) -> None:
         """End the child."""
@@ -181,13 +187,17 @@ class Submission:
         self.close()
         session = self._session = Session(self.limits, self._budget)
         self.isolation = session.child.isolation
+        if not self.source.strip():
+            return Loaded({}, (), (), "the file is empty", "empty file")
+        if all(line.strip()[:1] in (b"", b"#") for line in self.source.splitlines()):
+            return Loaded({}, (), (), "the file has comments only", "empty file")
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
         load = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
         try:
             found, _ = session.now("loading the file", *load, timeout=timeout)
             if "error" in found:
-                return Loaded({}, (), (), plain(found["error"]))
+                return Loaded({}, (), (), plain(found["error"]), "syntax error" * bool(found["syntax"]))
             return Loaded(
                 {
                     name: {"parameters": entry["parameters"], "methods": [*map(plain, entry["methods"])]}

@@ -162,7 +162,8 @@ class Worker:
             hint = ""
             if str(getattr(error, "text", "") or "").lstrip()[:1] in ("%", "!"):
                 hint = ": a notebook's command; export the notebook as Python, or take the line out"
-            return Plain({"error": f"{type(error).__name__}: {error}{hint}"[:TEXT]}, [])
+            syntax = isinstance(error, SyntaxError | ValueError)
+            return Plain({"error": f"{type(error).__name__}: {error}{hint}"[:TEXT], "syntax": syntax}, [])
         content = {
             "notes": [note[:TEXT] for note in notes[:20]],
             "found": definitions.described(self.namespace, wanted),
