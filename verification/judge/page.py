@@ -53,9 +53,13 @@ def said(verdict: FileVerdict) -> str:
     """Say what the assignment's accuracy test alone would have said of the file."""
     if verdict.problem:
         return "The assignment's test alone could not run either."
-    lost = [TESTS[test] for test, points in verdict.points.items() if points < 4]
+    lost = ", ".join(TESTS[test] for test, points in verdict.points.items() if points < 4)
+    if "" in verdict.better.values():
+        return "The points are those of the file's own test, where the assignment's gives less" + (
+            f"; both find fault with {lost}." if lost else "."
+        )
     if lost:
-        return f"The assignment's test alone would find fault with {', '.join(lost)}."
+        return f"The assignment's test alone would find fault with {lost}."
     right = "The assignment's test alone would say the same: nothing is wrong."
     return right if verdict.passed else "The assignment's test alone would not have noticed: full points."
 

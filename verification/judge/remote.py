@@ -189,8 +189,6 @@ class Submission:
         self.isolation = session.child.isolation
         if not self.source.strip():
             return Loaded({}, (), (), "the file is empty", "empty file")
-        if all(line.strip()[:1] in (b"", b"#") for line in self.source.splitlines()):
-            return Loaded({}, (), (), "the file has comments only", "empty file")
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
         load = ("load", source, self.filename, list(self.wanted), self.seed % 2**32)
@@ -198,6 +196,8 @@ class Submission:
             found, _ = session.now("loading the file", *load, timeout=timeout)
             if "error" in found:
                 return Loaded({}, (), (), plain(found["error"]), "syntax error" * bool(found["syntax"]))
+            if all(line.strip()[:1] in (b"", b"#") for line in self.source.splitlines()):
+                return Loaded({}, (), (), "the file has comments only", "empty file")
             return Loaded(
                 {
                     name: {"parameters": entry["parameters"], "methods": [*map(plain, entry["methods"])]}

@@ -49,6 +49,7 @@ def test_a_file_that_is_right_by_its_own_test_has_the_points_and_both_results_ar
         == "look at it: the points for conv layer dLdx, conv layer dLdW, conv layer dLdb are for what its own test prints"
     )
     assert look in page(found)
+    assert "The points are those of the file&#39;s own test, where the assignment&#39;s gives less." in page(found)
     assert found.to_dict()["accuracy"][0]["own_counts"]
     assert not found.to_dict()["accuracy"][3]["own_counts"]
 
