@@ -237,6 +237,8 @@ def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
     ]
     text = (tmp_path / "out" / "index.html").read_text()
     assert '<td class="note">right but for ties</td>' in text
+    for head in ("points", *TESTS.values()):
+        assert f'<th scope="col" class="number"><button type="button">{head}</button></th>' in text
     assert "2 submissions, 0 of them right, 1 right but for ties;" in words(text)
 
 
