@@ -59,10 +59,13 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
     console.print("\nThe assignment's accuracy test:")
     before: Accuracy | str = ""
     for test, result in verdict.accuracies.items():
-        reason = "as above" if result == before else result
-        said = f"{result.percent:.6f} %" if isinstance(result, Accuracy) else f"no result: {reason}"
+        reason = verdict.reason(test, 6)
+        if isinstance(result, str) and test not in verdict.better:
+            reason = f"no result: {'as above' if result == before else reason}"
         before = result
-        console.print(f"  {TESTS[test]}: {said}, {verdict.points[test]} of 4 points", markup=False, soft_wrap=True)
+        console.print(f"  {TESTS[test]}: {reason}, {verdict.points[test]} of 4 points", markup=False, soft_wrap=True)
+    for note in verdict.to_look_at:
+        console.print(f"  {note}", style=STYLES["note"], markup=False, soft_wrap=True)
     points = sum(verdict.points.values())
     alone = "nothing wrong" if points == 4 * len(verdict.points) else "a mistake"
     console.print(f"  {points} of {4 * len(verdict.points)} points: this test alone finds {alone}", markup=False)

@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from verification.assignment import KINDS
 from verification.files import write_whole
 from verification.judge.child.limits import end_with_parent
 from verification.judge.overview import overview
@@ -89,7 +90,7 @@ def mark(submission: HandedIn, options: Options) -> Marked:
         "points": sum(row.points for row in rows),
         "of": sum(row.of for row in rows),
         "verdict": "missing" if layers is None else "passed" if layers.passed else "failed",
-        "problems": list(submission.problems),
+        "problems": [*submission.problems, *_problems(layers)],
         "marks": [asdict(row) for row in rows],
         "layers": layers.to_dict() if layers else None,
         "titles": titles.to_dict() if titles else None,
@@ -97,6 +98,10 @@ def mark(submission: HandedIn, options: Options) -> Marked:
     shown = layers or FileVerdict("", "hw4_nn.py was not handed in", (), (), "nothing was run")
     shown = replace(shown, file=": ".join(filter(None, (submission.name, shown.file))))
     return Marked(json.dumps(report, indent=1, allow_nan=False) + "\n", page(shown, rows, submission.problems))
+
+
+def _problems(layers: FileVerdict | None) -> list[str]:
+    return [*filter(None, [layers.problem]), *layers.to_look_at] if layers else []
 
 
 def grade(
@@ -148,7 +153,9 @@ def _is_marked(out: Path, submission: HandedIn, options: Options) -> bool:
 def _report(path: Path) -> dict[str, Any]:
     """Return what the files over all need of a report."""
     report = json.loads(path.read_text(encoding="utf-8"))
-    layers = (report["layers"] or {}).get("layers", [])
+    file = report["layers"] or {}
+    layers = file.get("layers", [])
+    outcomes = {kind.name: "missing" for kind in KINDS} | {layer["name"]: layer["outcome"] for layer in layers}
     failed = [
         f"{layer['name']}: {item['name'].replace('_', ' ')}" + " (hardening)" * (item["kind"] == "hardening")
         for layer in layers
@@ -156,6 +163,8 @@ def _report(path: Path) -> dict[str, Any]:
         if item["verdict"] == "failed"
     ]
     return {key: report[key] for key in ("name", "points", "of", "verdict", "problems", "marks")} | {
+        "outcome": file.get("kind") or report["verdict"],
+        "outcomes": outcomes,
         "failed": failed,
         "file": path.stem,
     }
@@ -224,10 +233,10 @@ def _write_overview(out: Path, reports: Sequence[dict[str, Any]], gradescope: bo
     file = io.StringIO()
     labels = list(dict.fromkeys(row["label"] for report in reports for row in report["marks"]))
     writer = csv.writer(file)
-    writer.writerow(["name", "points", "of", "verdict", *labels, "problems"])
+    writer.writerow(["name", "points", "of", "verdict", *(kind.name for kind in KINDS), *labels, "problems"])
     for report in reports:
         points = {row["label"]: row["points"] for row in report["marks"]}
-        cells = [report["name"], report["points"], report["of"], report["verdict"]]
+        cells = [report["name"], report["points"], report["of"], report["outcome"], *report["outcomes"].values()]
         cells += [*(points[label] for label in labels), "; ".join(report["problems"])]
         writer.writerow([_cell(cell) for cell in cells])
     write_whole(out / "grades.csv", file.getvalue())
@@ -250,7 +259,8 @@ def _gradescope(report: dict[str, Any]) -> dict[str, Any]:
         {"name": row["label"], "score": row["points"], "max_score": row["of"], "output": row["reason"]}
         for row in report["marks"]
     ]
-    said = [*report["problems"], f"the suite's own verdict: {report['verdict']}", *report["failed"]]
+    said = [*report["problems"], f"the suite's own verdict: {report['outcome']}"]
+    said += [*(f"{name}: {outcome}" for name, outcome in report["outcomes"].items()), *report["failed"]]
     return {"score": report["points"], "output": "\n".join(said), "tests": tests}
 
 

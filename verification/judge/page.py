@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 
-from verification.accuracy import TESTS, Accuracy
+from verification.accuracy import TESTS
 from verification.checking import PropertyReport, Report
 from verification.judge.pictures import Picture, pictures
 from verification.judge.rubric import Row
@@ -46,20 +46,20 @@ def page(verdict: FileVerdict, rows: Sequence[Row] = (), problems: Sequence[str]
 
 def of_accuracies(verdict: FileVerdict) -> list[Row]:
     """Return the points of section 7 for the four accuracies, line by line."""
-    reasons = {
-        test: f"{result.percent:.2f} %" if isinstance(result, Accuracy) else result
-        for test, result in verdict.accuracies.items()
-    }
-    return [Row(TESTS[test], verdict.points[test], 4, reason) for test, reason in reasons.items()]
+    return [Row(TESTS[test], points, 4, verdict.reason(test, 2)) for test, points in verdict.points.items()]
 
 
 def said(verdict: FileVerdict) -> str:
     """Say what the assignment's accuracy test alone would have said of the file."""
     if verdict.problem:
         return "The assignment's test alone could not run either."
-    lost = [TESTS[test] for test, points in verdict.points.items() if points < 4]
+    lost = ", ".join(TESTS[test] for test, points in verdict.points.items() if points < 4)
+    if "" in verdict.better.values():
+        return "The points are those of the file's own test, where the assignment's gives less" + (
+            f"; both find fault with {lost}." if lost else "."
+        )
     if lost:
-        return f"The assignment's test alone would find fault with {', '.join(lost)}."
+        return f"The assignment's test alone would find fault with {lost}."
     right = "The assignment's test alone would say the same: nothing is wrong."
     return right if verdict.passed else "The assignment's test alone would not have noticed: full points."
 

@@ -1,5 +1,6 @@
 """Layers that live in a child process: each call is one question to it, and one answer."""
 
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ ITEMS = 16
 
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
+
+ALONE = 12
+"""Calls of the full timeout that the file may take to run by itself."""
 
 
 Place = int | list[Any] | None
@@ -140,12 +144,16 @@ def _place(given: Array | Held, arrays: list[Array]) -> Place:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error."""
+    """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error.
+
+    kind    of an error: "syntax error", "empty file", or ""
+    """
 
     found: Mapping[str, Mapping[str, Any]]
     classes: tuple[str, ...]
     notes: tuple[str, ...]
     error: str = ""
+    kind: str = ""
 
 
 class Submission:
@@ -183,6 +191,28 @@ class Submission:
         assert session
         return RemoteLayer(session, self._numbers, name, list(args), kwargs)
 
+    def run_alone(self) -> tuple[list[str], str, bool]:
+        """Run the whole file by itself in a new child; return the lines that its accuracy test printed.
+
+        Besides, how the run ended, in words, if not well; and whether that was because its time was up.
+        """
+        session = Session(self.limits, Budget(self.limits.timeout))
+        start, most = time.monotonic(), ALONE * self.limits.timeout
+        source, step = np.frombuffer(self.source, np.uint8), ("run_alone", self.filename, self.seed % 2**32)
+        ended, late = "", False
+        try:
+            content, _ = session.ask("the file by itself", *step, arrays=[source], timeout=most)
+            if raised := content["raised"]:
+                kind, message, where = (plain(raised[part]) for part in ("type", "message", "where"))
+                ended = f"it raised {kind}: {message}" + f" ({where})" * bool(where)
+        except Stopped as stop:
+            ended, late = str(stop), time.monotonic() - start >= most
+        except Exception:  # raised by what is no answer
+            ended = "it gave an answer that makes no sense"
+        finally:
+            session.child.stop()
+        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, late
+
     def close(self) -> None:
         """End the child."""
         if self._session:
@@ -193,13 +223,17 @@ class Submission:
         self.close()
         session = self._session = Session(self.limits, self._budget)
         self.isolation = session.child.isolation
+        if not self.source.strip():
+            return Loaded({}, (), (), "the file is empty", "empty file")
         source = np.frombuffer(self.source, np.uint8)
         timeout = LOADING * self.limits.timeout
         load = ("load", self.filename, list(self.wanted), self.seed % 2**32)
         try:
             found, _ = session.ask("loading the file", *load, arrays=[source], timeout=timeout)
             if "error" in found:
-                return Loaded({}, (), (), plain(found["error"]))
+                return Loaded({}, (), (), plain(found["error"]), "syntax error" * bool(found["syntax"]))
+            if all(line.strip()[:1] in (b"", b"#") for line in self.source.splitlines()):
+                return Loaded({}, (), (), "the file has comments only", "empty file")
             return Loaded(
                 {
                     name: {"parameters": entry["parameters"], "methods": [*map(plain, entry["methods"])]}

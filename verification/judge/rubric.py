@@ -46,8 +46,8 @@ class Rubric:
         missing = "not handed in"
         rows = []
         for test, name in TESTS.items():
-            result = layers.accuracies[test] if layers else missing
-            reason = f"{result.percent:.4f} %" if isinstance(result, Accuracy) else result
+            result = layers.counted[test] if layers else missing
+            reason = layers.reason(test) if layers else missing
             band = result.band if isinstance(result, Accuracy) else "below_50"
             points = self.accuracy[band] if layers else 0
             rows.append(Row(name, points, self.accuracy["above_90"], reason))

@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from verification.accuracy import Accuracy
+from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS, Kind
 from verification.checking import Report
-from verification.failure import Stopped
+from verification.failure import PropertyFailed, Stopped
+from verification.judge.own_test import OwnTest, changed, own_test
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission
 from verification.judge.session import plain
+
+TIES = "right but for ties"
+"""What is said of a layer whose only mistake is one of OF_TIES: how it gives gradient to equal entries."""
+
+OF_TIES = {"full-gradient-to-ties", "no-gradient-to-ties"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,17 @@ class LayerVerdict:
         """Whether the layer is right."""
         return self.report is not None and self.report.passed
 
+    @property
+    def outcome(self) -> str:
+        """The verdict in a few words: right, right but for ties, wrong, no class, or not judged."""
+        if self.report is None:
+            return "not judged" if self.class_name else "no class"
+        if self.report.passed:
+            return "right"
+        counting = [item.finding.diagnoses for item in self.report.failures if self.report.counts(item)]
+        ties = all(found and {one.family for one in found} <= OF_TIES for found in counting)
+        return TIES if ties else "wrong"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it: no times, so that the same seed gives the same text."""
         report: dict[str, Any] = (
@@ -47,6 +64,8 @@ class FileVerdict:
     """The verdict on a file.
 
     problem   why nothing of it could be checked, in words; or ""
+    kind      "syntax error" or "empty file" where that is why; or ""
+    own       what the accuracy test in the file says, where it was asked
     notes     top-level statements that raised
     output    the first that it printed
     """
@@ -57,6 +76,8 @@ class FileVerdict:
     layers: tuple[LayerVerdict, ...]
     isolation: str
     output: str = field(default="", compare=False)
+    kind: str = ""
+    own: OwnTest = field(default_factory=OwnTest)
 
     @property
     def passed(self) -> bool:
@@ -64,14 +85,63 @@ class FileVerdict:
         return bool(self.layers) and all(layer.passed for layer in self.layers)
 
     @property
+    def outcomes(self) -> dict[str, str]:
+        """The verdict on each layer in a few words, by its name; or what kept the whole file from being judged."""
+        instead = self.kind or ("not judged" if self.problem else "")
+        return {layer.name: instead or layer.outcome for layer in self.layers}
+
+    @property
     def accuracies(self) -> dict[str, Accuracy | str]:
-        """The assignment's four results, or why there is none, by the name of the test."""
+        """The four results of the assignment's test on the classes, or why there is none, by the name of the test."""
         return {test: result for layer in self.layers for test, result in layer.accuracies.items()}
+
+    @property
+    def better(self) -> dict[str, str]:
+        """Of each test for which the file's own test gives more points: why it does not count, or "" if it does."""
+        return {
+            test: self.own.not_counted(test)
+            for test, result in self.accuracies.items()
+            if self.own.points(test) > _points(result)
+        }
+
+    @property
+    def counted(self) -> dict[str, Accuracy | str]:
+        """The results that are marked: those of the assignment's test, or of the file's own where that is better."""
+        better = self.better
+        return {
+            test: self.own.results[test] if better.get(test) == "" else result
+            for test, result in self.accuracies.items()
+        }
 
     @property
     def points(self) -> dict[str, int]:
         """The points of section 7 for each accuracy: 4, 2 or 1; 1 for a layer that gives none."""
-        return {test: result.points if isinstance(result, Accuracy) else 1 for test, result in self.accuracies.items()}
+        return {test: _points(result) for test, result in self.counted.items()}
+
+    def reason(self, test: str, digits: int = 4) -> str:
+        """Return what a test's points are for, in words."""
+        result = self.accuracies[test]
+        ours = result.said(digits) if isinstance(result, Accuracy) else result
+        if (why := self.better.get(test)) is None:
+            return ours
+        own = self.own.said(test)
+        if why:
+            return f"{ours}; by the file's own print {own}, which does not count: {why}"
+        return f"{own} in the file's own test, by its own print; in the assignment's on its classes: {ours}"
+
+    @property
+    def to_look_at(self) -> tuple[str, ...]:
+        """What whoever gives the mark should look at: where the accuracy test in the file says something else."""
+        said = []
+        for why in dict.fromkeys(self.better.values()):
+            tests = ", ".join(TESTS[test] for test, other in self.better.items() if other == why)
+            if why:
+                said.append(f"look at it: its own print would give more points for {tests}, but does not count: {why}")
+            else:
+                said.append(f"look at it: the points for {tests} are for what its own test prints")
+        if self.own.changed:
+            said.append(f"the accuracy test in the file is not the assignment's: {', '.join(self.own.changed)}")
+        return tuple(said)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -79,6 +149,8 @@ class FileVerdict:
             {
                 "test": test, "percent": result.shown if isinstance(result, Accuracy) else None,
                 "problem": None if isinstance(result, Accuracy) else result, "points": self.points[test],
+                "own": self.own.said(test) if self.own.points(test) else None,
+                "own_counts": self.better.get(test) == "",
             }
             for test, result in self.accuracies.items()
         ]  # fmt: skip
@@ -86,8 +158,11 @@ class FileVerdict:
             "file": self.file,
             "verdict": "passed" if self.passed else "failed",
             "problem": self.problem or None,
+            "kind": self.kind or None,
             "notes": list(self.notes),
-            "layers": [layer.to_dict() for layer in self.layers],
+            "to_look_at": list(self.to_look_at),
+            "own_test_ended": self.own.ended or None,
+            "layers": [{**layer.to_dict(), "outcome": self.outcomes[layer.name]} for layer in self.layers],
             "accuracy": results,
             "points": sum(self.points.values()),
             "isolation": self.isolation,
@@ -124,10 +199,21 @@ def judge(
             return kind.check(make, examples, seed, strict, shape, lambda doing: progress(f"{kind.name}: {doing}"))
 
         found = [_layer(submission, kind, run, seed) for kind in both]
+        own = OwnTest(changed=changed(source))
+        full = all(_points(result) == 4 for layer in found for result in layer.accuracies.values())
+        if not full and not loaded.kind:
+            progress("the accuracy test in the file")
+            own = own_test(submission)
     finally:
         submission.close()
     output = plain(submission.output.decode(errors="replace"))
-    return FileVerdict(filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output)
+    return FileVerdict(
+        filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output, loaded.kind, own
+    )
+
+
+def _points(result: Accuracy | str) -> int:
+    return result.points if isinstance(result, Accuracy) else 1
 
 
 def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass], Report], seed: int) -> LayerVerdict:
@@ -147,7 +233,7 @@ def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass]
         with np.errstate(all="ignore"):
             report = run(kind, make)
     except Exception as error:  # a layer may give what nobody thought of, but may not end the judge
-        problem = f"{name} could not be judged: {type(error).__name__}: {error}"
+        problem = f"{name} could not be judged: {_said(error)}"
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     submission.new_budget()
     return LayerVerdict(kind.name, name, report, "", _accuracies(make, kind, seed))
@@ -166,5 +252,10 @@ def _accuracies(make: RemoteClass, kind: Kind, seed: int) -> dict[str, Accuracy 
     except Stopped as stopped:
         return dict.fromkeys(kind.tests, str(stopped))
     except Exception as error:  # whatever the layer raises, or its answers lead to
-        return dict.fromkeys(kind.tests, f"{type(error).__name__}: {error}")
+        return dict.fromkeys(kind.tests, _said(error))
     return dict(zip(kind.tests, results, strict=True))
+
+
+def _said(error: Exception) -> str:
+    """Return an error in words; of one of our own only what it says."""
+    return error.sentence if isinstance(error, PropertyFailed) else f"{type(error).__name__}: {error}"

@@ -23,6 +23,7 @@ raised, where "made" is false if it was by the making of the layer.
     set layer name places                        set an attribute
     sharing layer places                         return the pairs of these arrays that share memory
     read number; write number force              return an array that is held, or write the array into it
+    run_alone filename seed                      run the whole file, which is the array; return what it raised
     titles filename seed data                    run the script of question 5, which is the array; return what it shows
 
 What a layer returns is described by {"kind": "array"} for the next array of the message, {"kind": "other array"},
@@ -135,12 +136,20 @@ class Worker:
             hint = ""
             if str(getattr(error, "text", "") or "").lstrip()[:1] in ("%", "!"):
                 hint = ": a notebook's command; export the notebook as Python, or take the line out"
-            return {"error": f"{type(error).__name__}: {error}{hint}"[:TEXT]}
+            syntax = isinstance(error, SyntaxError | ValueError)
+            return {"error": f"{type(error).__name__}: {error}{hint}"[:TEXT], "syntax": syntax}
         return {
             "notes": [note[:TEXT] for note in notes[:20]],
             "found": definitions.described(self.namespace, wanted),
             "classes": definitions.classes(self.namespace, filename)[:50],
         }
+
+    def do_run_alone(self, filename: str, seed: int) -> dict[str, Any]:
+        """Run the whole file by itself; return what it raised. It prints what its accuracy test prints."""
+        np.random.seed(seed)
+        random.seed(seed)
+        raised = definitions.run_alone(next(self.given).tobytes(), filename)
+        return {"raised": None if raised is None else _raised(raised)}
 
     def do_call(self, number: int, method: str, places: list[Any]) -> dict[str, Any]:
         """Call a method."""

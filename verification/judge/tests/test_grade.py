@@ -1,6 +1,7 @@
 """Marks of a folder: what counts as a submission, how points are given, and that nothing is lost or done twice."""
 
 import csv
+import html
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 import time
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import settings
 
-from verification import accuracy
+from verification import accuracy, failure
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
 from verification.checking import PropertyReport, Report
 from verification.command import cli
+from verification.diagnosis import Diagnosis, Finding
 from verification.files import write_whole
 from verification.judge import grade as module
 from verification.judge.grade import Options, grade
@@ -68,6 +71,12 @@ def in_this_process():
 def here():
     with in_this_process():
         yield
+
+
+def words(text: str) -> str:
+    """Return what a page says, without its markup, style and script."""
+    text = re.sub(r"<(style|script)>.*?</\1>", "", text, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -175,18 +184,83 @@ def test_section_7():
 
 def test_marks_of_a_folder(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
-    put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(:", "zoe/hw4_mnist.py": "("})
+    put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(", "fay.py": "", "zoe/hw4_mnist.py": "("})
     reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK)
     assert not failed
     points = {report["name"]: [row["points"] for row in report["marks"]] for report in reports}
-    assert points == {"ada": [4, 4, 4, 4, 0], "eve": [1, 1, 1, 1, 0], "zoe": [0, 0, 0, 0, 1]}
+    assert points == {"ada": [4, 4, 4, 4, 0], "eve": [1, 1, 1, 1, 0], "fay": [1, 1, 1, 1, 0], "zoe": [0, 0, 0, 0, 1]}
     rows = list(csv.reader((tmp_path / "out" / "grades.csv").read_text().splitlines()))
-    assert [row[:4] for row in rows] == [
-        ["name", "points", "of", "verdict"],
-        ["ada", "16", "20", "passed"],
-        ["eve", "4", "20", "failed"],
-        ["zoe", "1", "20", "missing"],
+    assert [row[:6] for row in rows] == [
+        ["name", "points", "of", "verdict", "convolution", "max_pooling"],
+        ["ada", "16", "20", "passed", "right", "right"],
+        ["eve", "4", "20", "syntax error", "syntax error", "syntax error"],
+        ["fay", "4", "20", "empty file", "empty file", "empty file"],
+        ["zoe", "1", "20", "missing", "missing", "missing"],
     ]
+    assert "SyntaxError: '(' was never closed (eve.py, line 1)" in rows[2][-1]
+    assert rows[3][-1] == "the file is empty"
+    shown = words((tmp_path / "out" / "index.html").read_text())
+    assert "eve SyntaxError: '(' was never closed (eve.py, line 1) 4 of 20 syntax error syntax error" in shown
+    assert "fay the file is empty 4 of 20 empty file empty file empty file" in shown
+
+
+RIGHT_TIES = {"right but for ties": ("full-gradient-to-ties", "no-gradient-to-ties"), "wrong": ("wrong-operation",)}
+
+
+@pytest.mark.parametrize("outcome", RIGHT_TIES)
+def test_a_layer_that_is_right_but_for_ties_is_told_from_a_wrong_one(outcome):
+    def failed(*families: str) -> PropertyReport:
+        finding = Finding(tuple(Diagnosis(family, "why") for family in families))
+        return PropertyReport("gradient_is_a_subgradient", "required", "failed", 1, finding=finding)
+
+    hardening = PropertyReport("float32", "hardening", "failed", 1)
+    for family in RIGHT_TIES[outcome]:
+        report = Report("max_pooling", (failed(family), failed(family), hardening))
+        assert LayerVerdict("max_pooling", "", report, "", {}).outcome == outcome
+        for other in (failed(), failed(family, "transposed")):
+            report = Report("max_pooling", (failed(family), other))
+            assert LayerVerdict("max_pooling", "", report, "", {}).outcome == "wrong"
+    assert LayerVerdict("max_pooling", "", Report("max_pooling", (hardening,)), "", {}).outcome == "right"
+
+
+def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    first, last = "            p, q = np.unravel", "] += dLdy[n, c, i, j]\n"
+    start, end = RIGHT.index(first), RIGHT.index(last) + len(last)
+    all_ties = "            dLdx[n, c, i * step : i * step + size, j * step : j * step + size] += (\n" \
+               "                window == window.max()) * dLdy[n, c, i, j]\n"  # fmt: skip
+    put(tmp_path / "in", {"ada.py": RIGHT[:start] + all_ties + RIGHT[end:], "eve.py": "x = 1"})
+    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=20))
+    assert [report["outcomes"] for report in reports] == [
+        {"convolution": "right", "max_pooling": "right but for ties"},
+        {"convolution": "no class", "max_pooling": "no class"},
+    ]
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert '<td class="note">right but for ties</td>' in text
+    for head in ("points", *TESTS.values()):
+        assert f'<th scope="col" class="number"><button type="button">{head}</button></th>' in text
+    assert "2 submissions, 0 of them right, 1 right but for ties;" in words(text)
+
+
+def test_no_name_of_the_suites_own_exceptions_reaches_a_reader(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    own = [
+        name for name, value in vars(failure).items() if isinstance(value, type) and issubclass(value, BaseException)
+    ]
+    assert {"Stopped", "PropertyFailed"} <= {*own}
+    head = "    def __init__(self, stride, pool_size):\n"
+    lines = {
+        "raises": "raise ValueError('no')", "ends": "import os; os._exit(3)", "hangs": "import time; time.sleep(60)",
+    }  # fmt: skip
+    files = {f"{name}.py": RIGHT.replace(head, f"{head}        {line}\n") for name, line in lines.items()}
+    files["wants_more.py"] = RIGHT.replace("filter_height, input_size, in_ch_size", "filter_height, in_ch_size")
+    put(tmp_path / "in", files)
+    grade(tmp_path / "in", tmp_path / "out", Options(examples=1, limits=Limits(timeout=0.5)), gradescope=True)
+    result = CliRunner().invoke(cli, ["check", str(tmp_path / "in" / "raises.py"), "--examples", "1"])
+    read = [text.decode() for text in content(tmp_path / "out").values()]
+    assert len(read) == 2 + 3 * len(files)
+    found = re.findall(rf"\b(?:{'|'.join(own)})\b", "\n".join([*read, result.output]))
+    assert not found
 
 
 # Files

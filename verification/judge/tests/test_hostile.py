@@ -353,7 +353,7 @@ def test_a_right_layer_passes_right_after(name, around, monkeypatch):
         (b"\xff\xfe\xff", "SyntaxError|UnicodeDecodeError"),
         (b"x = " + b"(" * 5000, "SyntaxError|MemoryError|RecursionError"),
         (b"x = " + b"-" * 20000 + b"1", "SyntaxError|MemoryError|RecursionError|ended its process|no class"),
-        (b"", "there is no class"),
+        (b"", "the file is empty"),
     ],
 )
 def test_files_that_are_no_python(source, said, around):

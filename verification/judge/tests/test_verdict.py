@@ -293,7 +293,8 @@ def test_what_is_missing_is_said_and_the_other_layer_is_checked():
         (b"%matplotlib inline\n", "a notebook's command"),
         (b"x = 1\0", "null bytes"),
         (b"\xff\xfe", "encoding"),
-        (b"", "there is no class"),
+        (b"", "the file is empty"),
+        (b"\r\n# later\n", "the file has comments only"),
     ],
 )
 def test_what_is_no_python_is_said_plainly(source, said):
