@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array
-from verification.script import Spelling, arguments
+from verification.construction import arguments
+from verification.script import Spelling
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verification.case import Array
+from verification.construction import arguments
 from verification.failure import PropertyFailed
 from verification.instance import Held, Here, Instance
-from verification.script import arguments
 from verification.script import name as script_name
 
 if TYPE_CHECKING:

@@ -1,16 +1,15 @@
 """Writes the calls of a failing example as a script that needs NumPy and the layer, nothing else."""
 
-import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from keyword import iskeyword
 from typing import Any
 
 import numpy as np
 
 from verification.case import Array, Case, whole
+from verification.construction import listed
 from verification.failure import PropertyFailed
 from verification.instance import memory_of
 
@@ -64,30 +63,6 @@ def _layout(array: Array) -> list[str]:
     if not array.flags.writeable:
         lines.append("{}.setflags(write=False)")
     return lines
-
-
-def arguments(make: Callable[..., Any], settings: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the settings as make takes them: by name, or in their order where its names differ."""
-    if _takes(make, tuple(settings)):
-        return (), dict(settings)
-    return tuple(settings.values()), {}
-
-
-@lru_cache(maxsize=64)
-def _takes(make: Callable[..., Any], names: tuple[str, ...]) -> bool:
-    try:
-        inspect.signature(make).bind(**dict.fromkeys(names))
-    except TypeError:
-        return False
-    except ValueError:  # no signature to be had, as for some built-in types
-        pass
-    return True
-
-
-def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
-    """Return the text of the arguments in the call that makes the layer."""
-    args, kwargs = arguments(make, settings)
-    return ", ".join([repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()])
 
 
 def importing(make: Callable[..., Any]) -> list[str]:

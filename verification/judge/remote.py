@@ -146,6 +146,7 @@ def _place(given: Array | Held, arrays: list[Array]) -> Place:
 class Loaded:
     """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error.
 
+    runs    whether importing the file runs more than definitions
     kind    of an error: "syntax error", "empty file", or ""
     """
 
@@ -154,6 +155,7 @@ class Loaded:
     notes: tuple[str, ...]
     error: str = ""
     kind: str = ""
+    runs: bool = False
 
 
 class Submission:
@@ -242,6 +244,7 @@ class Submission:
                 },
                 tuple(map(plain, found["classes"])),
                 tuple(map(plain, found["notes"])),
+                runs=found["runs"] is True,
             )
         except Stopped as stopped:
             return Loaded({}, (), (), str(stopped))
@@ -256,6 +259,8 @@ class RemoteClass:
         self._submission = submission
         self.__name__ = self.__qualname__ = name
         self.__module__ = submission.filename.removesuffix(".py")
+        if submission.loaded.runs:
+            self.import_note = f"importing {submission.filename} runs its own test at module level"
         try:
             given = [Parameter(p, _KINDS[k], default=None if o else Parameter.empty) for p, k, o in parameters]
             self.__signature__ = Signature(given)

@@ -9,6 +9,7 @@ import numpy as np
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS, Kind
 from verification.checking import Report
+from verification.construction import misfit
 from verification.failure import PropertyFailed, Stopped
 from verification.judge.own_test import OwnTest, changed, own_test
 from verification.judge.process import Limits
@@ -228,6 +229,8 @@ def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass]
     if problem:
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     make = submission.make(name)
+    if said := misfit(make, tuple(kind.case((1, 1, 3, 3), seed).settings)):
+        return LayerVerdict(kind.name, name, None, f"{name}: {said}", _accuracies(make, kind, seed))
     submission.new_budget()
     try:
         with np.errstate(all="ignore"):

@@ -84,6 +84,16 @@ class OnlyTheTest(io.TextIOBase):
         return len(text)
 
 
+def runs_something(source: bytes) -> bool:
+    """Return whether importing the file does more than to define: loops or calls at module level."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError):
+        return False
+    calls = [node for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+    return bool(calls) or any(isinstance(node, LOOPS) for node in body)
+
+
 def _decoded(source: bytes) -> str:
     try:
         return decode_source(source)

@@ -131,7 +131,8 @@ class Worker:
         np.random.seed(seed)
         random.seed(seed)
         try:
-            self.namespace, notes = definitions.run(next(self.given).tobytes(), filename, wanted)
+            source = next(self.given).tobytes()
+            self.namespace, notes = definitions.run(source, filename, wanted)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             hint = ""
             if str(getattr(error, "text", "") or "").lstrip()[:1] in ("%", "!"):
@@ -142,6 +143,7 @@ class Worker:
             "notes": [note[:TEXT] for note in notes[:20]],
             "found": definitions.described(self.namespace, wanted),
             "classes": definitions.classes(self.namespace, filename)[:50],
+            "runs": definitions.runs_something(source),
         }
 
     def do_run_alone(self, filename: str, seed: int) -> dict[str, Any]:
