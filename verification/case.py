@@ -26,13 +26,14 @@ class Case:
     What a property needs besides (an upstream gradient, a direction) is drawn from `seed`, unless
     `arrays` has it: Case({"x": x, "dLdy": u}) fixes the upstream gradient too. A dLdy declared so keeps
     its form (one-hot, say) in every property, but for a factor. `drawn` names the arrays that were not
-    declared, but drawn by a property, and are kept while a case is made simpler.
+    declared, but drawn by a property, and are kept while a case is made simpler; so are the choices `picked`.
     """
 
     arrays: Mapping[str, Array]
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 2
     drawn: frozenset[str] = frozenset()
+    picked: Mapping[str, Any] = field(default_factory=dict)
 
 
 def pick(name: str, seed: int, options: Sequence[Option]) -> Option:

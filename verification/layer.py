@@ -159,6 +159,7 @@ class Layer:
         variables = {name: self._given(name, value) for name, value in given.items()}
         self._script.call(method, self._written, results, variables)
         if hold:
+            self._script.keep_all()
             return _guarded(method, lambda: self.instance.call_and_hold(method, *given.values()))
         # The script gives the layer its own arrays: if the layer writes into them, the script has to copy them.
         held = [value if isinstance(value, Held) else self.instance.hold(value.copy()) for value in given.values()]

@@ -1,5 +1,6 @@
 """Writes the calls of a failing example as a script that needs NumPy and the layer, nothing else."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from verification.case import Array, Case, whole
 from verification.construction import listed
 from verification.failure import PropertyFailed
 from verification.instance import memory_of
+from verification.strategies import ordered
 
 LITERAL_ENTRIES = 64
 """An array with more entries than this is written by a rule, if there is one for it."""
@@ -34,12 +36,21 @@ def literal(array: Array, name: str = "", seed: int = 0) -> list[str]:
         lines += [f"{{}}[{', '.join(map(str, at))}] = {_text(plain[tuple(at)])}" for at in filled]
     elif len(set(steps := np.diff(plain.ravel().astype(float)))) == 1:
         lines = [f"({float(plain.flat[0])} + {float(steps[0])} * np.arange({plain.size})).reshape({plain.shape})"]
-    elif np.array_equal(plain, whole(name, seed, plain.shape)):
-        drawn = f'random.Random("{name}{seed}").randbytes({plain.size})'
-        lines = [f"np.frombuffer({drawn}, np.int8).reshape({plain.shape}).astype(float)"]
+    elif np.array_equal(plain, drawn := whole(name, seed, plain.shape)):
+        lines = [_drawn(name, seed, plain.shape)]
+    elif np.array_equal(plain, ordered(drawn)):
+        lines = [_drawn(name, seed, plain.shape), "ranks = np.argsort(np.argsort({}, axis=None, kind='stable'))"]
+        lines += ["ranks = (ranks - np.count_nonzero({} < 0)).reshape({}.shape)  # all different, in the same order"]
+        lines += ["{} = np.where(ranks < 0, ranks, ranks + 1).astype(float)"]
     else:
         lines = [f"np.array({_text(plain)}{dtype})"]
     return lines + _layout(array)
+
+
+def _drawn(name: str, seed: int, shape: tuple[int, ...]) -> str:
+    """Return the expression that draws whole numbers, as the suite does."""
+    drawn = f'random.Random("{name}{seed}").randbytes({math.prod(shape)})'
+    return f"np.frombuffer({drawn}, np.int8).reshape({shape}).astype(float)"
 
 
 def _text(array: Array) -> str:
@@ -123,6 +134,7 @@ class Script:
         self._known: list[tuple[object, str]] = []  # results and held arrays, and what stands for them
         self._latest: dict[str, str] = {}  # the last variable of each result
         self._count: dict[str, int] = {}
+        self._made: dict[str, int] = {}  # how many lines it takes to make each result
         self._again: Callable[[str], None] = lambda _variable: None
 
     # Arrays
@@ -222,6 +234,11 @@ class Script:
         self._latest |= dict(zip(results, variables, strict=True))
         self._again = lambda variable: written([variable] * len(results), variable)
         written(variables, ", ".join(variables))
+        self._made |= dict.fromkeys(variables, len(self.lines))
+
+    def keep_all(self) -> None:
+        """Keep the lines after the last call too, whatever is shown: its results may change later."""
+        self._made = {}
 
     def unnamed_result(self) -> str:
         """Write the last call again, with one variable for all that it returns, whatever that is; return it."""
@@ -236,7 +253,8 @@ class Script:
 
     def text(self, failure: PropertyFailed) -> str:
         """Return the script; the last line but the comments shows what the failure says."""
-        lines = [*self.lines, *_shown(failure), *(f"# {line}" for line in failure.message().splitlines())]
+        lines = self.lines[: self._made.get(failure.shows.partition(".")[0])]
+        lines = [*lines, *_shown(failure), *(f"# {line}" for line in failure.message().splitlines())]
         imports = ["import random", ""] * any("random.Random(" in line for line in lines)
         imports += ["import numpy as np", *self.spelling.imports]
         imports += [line for made in (self.make, *self.spelling.originals) for line in importing(made)]

@@ -20,7 +20,7 @@ from verification.failure import NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
-from verification.trial import Trial
+from verification.trial import HERE, PLACE, Trial
 
 UNSTEADY = PropertyFailed(
     "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
@@ -151,12 +151,15 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
     left = _tries(case)
 
     def fails(name: str, array: Array) -> bool | None:
+        return fails_at(replace(case, arrays={**case.arrays, name: array}))
+
+    def fails_at(case: Case) -> bool | None:
         nonlocal left
         left -= 1
         if left < 0:
             return None
         try:
-            collected.check(Trial(spec, replace(case, arrays={**case.arrays, name: array})))
+            collected.check(Trial(spec, case))
         except PropertyFailed:
             return True
         except Stopped:  # this one does not end, where others do: as it is, it is simple enough
@@ -164,6 +167,8 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return None
         return False
 
+    if spec.piecewise_linear and fails_at(here := replace(case, picked={**case.picked, PLACE: HERE})):
+        case = here
     # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
     fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
     shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]

@@ -99,6 +99,16 @@ def spaced(array: Array, gap: float) -> Array:
     return ((rank + 0.5) * gap).reshape(array.shape)
 
 
+def ordered(array: Array) -> Array:
+    """Return small whole numbers in the same order and of the same signs (0 as +), all different, none of them 0.
+
+    Equal entries become ascending in row-major order.
+    """
+    ranks = np.empty(array.size)
+    ranks[np.argsort(array, axis=None, kind="stable")] = np.arange(array.size) - np.count_nonzero(array < 0)
+    return np.where(ranks < 0, ranks, ranks + 1).reshape(array.shape)
+
+
 LAYOUTS: Mapping[str, Callable[[Array], Array]] = {
     "in Fortran order": lambda a: np.array(a, order="F"),
     "with negative strides": lambda a: a[..., ::-1].copy()[..., ::-1] if a.ndim and a.shape[-1] > 1 else a.copy(),

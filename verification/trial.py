@@ -15,7 +15,7 @@ from verification.failure import Entry, PropertyFailed, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec
-from verification.strategies import spaced
+from verification.strategies import ordered, spaced
 
 ROUNDING = 1e-9
 """The error, relative to the largest entry, up to which an answer to whole numbers counts as rounded.
@@ -24,6 +24,9 @@ Arrays of n entries of at most 128 give sums below 2^14 n. Any stable float64 al
 included, errs by a few log2(n) 2^-53 of that: below 1e-12 of the largest entry at the sizes drawn.
 A wrong whole number is off by 1, more than 1e-9 of any entry below 10^9. So 1e-9 lies in a wide gap.
 """
+
+PLACE, HERE = "place of x", "among small whole numbers"
+"""The choice where x lies, for a layer with kinks, and what the simplest cases choose."""
 
 STEP = 2.0**-9
 """Step of differences for layers that are not linear: with four points the error of the formula is
@@ -96,29 +99,33 @@ class Trial:
 
     def pick(self, name: str, options: Iterable[Option]) -> Option:
         """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""
+        if name in self.case.picked:
+            return self.case.picked[name]  # type: ignore[no-any-return]
         return pick(name, self.case.seed, list(options))
 
     def smooth_arguments(self, *, far: bool = True) -> dict[str, Array]:
         """Return the arguments, x moved away from every kink if the layer has any.
 
-        Directions are at most 128 long, so a gap of 258 keeps clear, and x holds whole numbers. In some
-        cases all is scaled down, or (unless not `far`, for float32) moved far up, by powers of 2 and so
-        exactly: entries that are nearly equal are not equal.
+        x holds small whole numbers, all different, none of them 0: steps of at most 128 units keep clear of
+        the kinks. In some cases x is near 0, or (unless not `far`, for float32) far from it, where entries
+        are nearly equal; all is exact.
         """
         if not self.spec.piecewise_linear:
             return self.arguments
+        if self._place == HERE:
+            return {**self.arguments, "x": ordered(self.x)}
         shift = 2.0**33 if far and self._place == "far" else 0.0
         return {**self.arguments, "x": spaced(self.x, 258) * self.unit + shift}
 
     @property
     def unit(self) -> float:
-        """Length of a step of 1: a power of 2, less than 1 for some cases with kinks."""
-        return 2.0**-40 if self.spec.piecewise_linear and self._place == "near" else 1.0
+        """Length of a step of 1: a power of 2, less than 1 for cases with kinks."""
+        return {HERE: 2.0**-9, "near": 2.0**-40, "far": 1.0}[self._place] if self.spec.piecewise_linear else 1.0
 
     @property
     def _place(self) -> str:
         """Where x is moved, if the layer has kinks: one choice, since "near" and "far" at once would not be exact."""
-        return self.pick("place of x", ["here", "near", "far"])
+        return self.pick(PLACE, [HERE, "near", "far"])
 
     # Layers and what is right for them
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
 from verification.drawing import quiet
 from verification.properties import properties
@@ -66,3 +67,25 @@ def test_the_script_of_a_planted_bug_shows_what_is_wrong(ready, bug):
     assert outcome.failure
     if bug.family != "non-deterministic":
         assert_shows(outcome.failure, outcome.script, bug.layer.__name__, bug.layer)
+
+
+def test_a_large_case_is_written_as_the_rule_that_makes_it():
+    bug = next(bug for ready, bug in ALL if ready is max_pooling and bug.caught_by == "is_exact_at_a_realistic_size")
+    spec = max_pooling(bug.layer)
+    (item,) = [item for item in properties(spec) if item.name == bug.caught_by]
+    outcome = search(spec, item, PROFILE, seed=0)
+    assert outcome.failure
+    assert outcome.case
+    assert outcome.case.arrays["x"].size > 10_000
+    assert len(outcome.script) < 2500
+    assert_shows(outcome.failure, outcome.script, bug.layer.__name__, bug.layer)
+
+
+@pytest.mark.parametrize("ready", [max_pooling, convolution])
+def test_values_of_counterexamples_are_small(ready):
+    for bug in [bug for of, bug in ALL if of is ready][:: 1 if THOROUGH else 9]:
+        report = check(ready(bug.layer), examples=20)
+        for item in report.failures:
+            if "realistic" not in item.name and "rounding" not in item.name and item.counterexample:
+                x = item.counterexample.arrays["x"]
+                assert x.size > 64 or np.max(abs(x), initial=0) <= x.size, (bug.name, item.name)
