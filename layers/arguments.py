@@ -1,8 +1,4 @@
-"""What a layer accepts: real arrays of the right shape and positive whole sizes.
-
-Every function here returns its argument ready for use, or raises an error that names the argument,
-what was given and what was expected.
-"""
+"""What a layer accepts: each function returns its arguments ready for use, or says what was given and expected."""
 
 from operator import index
 from typing import Any
@@ -20,20 +16,8 @@ def real_array(name: str, value: ArrayLike) -> Array:
     except ValueError as error:
         raise ValueError(f"{name} should be an array of real numbers, but {error}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} should be an array of real numbers, but its dtype is {array.dtype}"
-            f" (it was given as {type(value).__name__})"
-        )
-    return array
-
-
-def images(name: str, value: ArrayLike) -> Array:
-    """Return value as an array of rank 4: (batch, channels, width, height)."""
-    array = real_array(name, value)
-    if array.ndim != 4:
-        raise ValueError(
-            f"{name} should have 4 dimensions (batch, channels, width, height), but its shape is {array.shape}"
-        )
+        given = f"its dtype is {array.dtype} (it was given as {type(value).__name__})"
+        raise TypeError(f"{name} should be an array of real numbers, but {given}")
     return array
 
 
@@ -45,15 +29,25 @@ def shaped(name: str, value: ArrayLike, shape: tuple[int, ...], meaning: str) ->
     return array
 
 
-def positive(name: str, value: int) -> int:
-    """Return value as an int that is at least 1."""
-    try:
-        number = index(value)
-    except TypeError:
-        raise TypeError(f"{name} should be a whole number, but it is {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{name} should be at least 1, but it is {number}")
-    return number
+def images(x: ArrayLike, part: str, width: int, height: int) -> Array:
+    """Return x as floats (batch, channels, width, height), at least as large as this part: the filter or the pool."""
+    x = real_array("x", x)
+    if x.ndim != 4:
+        raise ValueError(f"x should have 4 dimensions (batch, channels, width, height), but its shape is {x.shape}")
+    if x.shape[2] < width or x.shape[3] < height:
+        raise ValueError(f"x should be at least as large as the {part}, {width} x {height}, but its shape is {x.shape}")
+    return x.astype(working_dtype(x), copy=False)
+
+
+def positive(**sizes: int) -> list[int]:
+    """Return the sizes as a list of ints, each at least 1."""
+    for name, size in sizes.items():
+        try:
+            if index(size) < 1:
+                raise ValueError(f"{name} should be at least 1, but it is {size}")
+        except TypeError:
+            raise TypeError(f"{name} should be a whole number, but it is {size!r}") from None
+    return [index(size) for size in sizes.values()]
 
 
 def working_dtype(*arrays: Array) -> np.dtype[Any]:

@@ -3,37 +3,29 @@
 from typing import Any
 
 import numpy as np
-from scipy.signal import correlate2d
+from scipy.signal import correlate
 
 from verification.case import Array
 
-LARGE = 10**8
-"""Products of the sizes of x and W from which SciPy takes a good part of a second."""
+LARGE = 30_000
+"""Products of the sizes of x and W from which correlation_by_taps takes less time than SciPy."""
 
 
 def correlation(x: Array, W: Array, b: Array, **_settings: Any) -> Array:
     """x (n, c, w, h), W (f, c, kw, kh), b (1, f, 1, 1) -> y (n, f, w - kw + 1, h - kh + 1).
 
-    Source: scipy.signal.correlate2d, of one channel and one filter at a time, over all images in one
-    column; the rows where the filter lies across two images are dropped. It sums products one by
-    one, which is exact for whole numbers, unlike the FFT that scipy.signal.correlate may choose.
+    Source: scipy.signal.correlate of all images and channels with one filter at a time. It sums products
+    one by one, which is exact for whole numbers; the FFT that it may choose without "direct" is not.
     """
-    (n, c, w, h), (f, _, kw, kh) = x.shape, W.shape
-    if x.size * W.size > LARGE:
+    if not 0 < x.size * W.size < LARGE:  # SciPy refuses an empty batch
         return correlation_by_taps(x, W, b)
-    y = np.zeros((f, n, w, h - kh + 1))
-    for channel in range(c if n else 0):
-        column = x[:, channel].reshape(n * w, h)
-        for i in range(f):
-            maps = correlate2d(column, W[i, channel], mode="valid")
-            y[i].reshape(n * w, h - kh + 1)[: len(maps)] += maps
-    return np.asarray(y[:, :, : w - kw + 1].transpose(1, 0, 2, 3) + b)
+    return np.concatenate([correlate(x, W[f : f + 1], "valid", "direct") for f in range(len(W))], axis=1) + b
 
 
 def correlation_by_taps(x: Array, W: Array, b: Array) -> Array:
     """Return the same: the image moved by each place in the filter, weighted by what stands there, added up.
 
-    Some thirty times faster for large layers, and as exact.
+    Some forty times faster for large layers, and as exact.
     """
     w, h = x.shape[2] - W.shape[2] + 1, x.shape[3] - W.shape[3] + 1
     y = np.zeros((len(W), len(x), w, h))
