@@ -174,7 +174,8 @@ def terms_and_magnitude_can_be_called(trial: Trial) -> None:
     if spec.magnitude is not None:
         with _calling("magnitude", trial.arguments):
             bound = trial.magnitude()
-        if bound.shape not in ((), trial.y.shape):
+        sides = zip(bound.shape[::-1], trial.y.shape[::-1], strict=False)
+        if bound.ndim > trial.y.ndim or any(side not in (1, full) for side, full in sides):
             raise SpecError(f"magnitude should return a bound of the shape of y, {trial.y.shape}, not {bound.shape}")
 
 
