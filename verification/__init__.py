@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verification.case import Case
     from verification.checking import Report, check, check_at
-    from verification.pytest_items import verify
-    from verification.spec import BadArgument, LayerSpec
+    from verification.pytest_items import HardeningWarning, verify
+    from verification.spec import BadArgument, LayerSpec, SpecError
     from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
     from verification.specs.convolution import convolution
     from verification.specs.convolution2d import convolution2d
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BadArgument",
     "Case",
+    "HardeningWarning",
     "LayerSpec",
     "Report",
+    "SpecError",
     "average_pooling2d",
     "batch_normalization",
     "check",
@@ -60,8 +62,10 @@ __all__ = [
 _HOMES = {
     "BadArgument": "spec",
     "Case": "case",
+    "HardeningWarning": "pytest_items",
     "LayerSpec": "spec",
     "Report": "checking",
+    "SpecError": "spec",
     "check": "checking",
     "check_at": "checking",
     "verify": "pytest_items",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from verification.case import VALUES, Array, Case
+from verification.declaration import examine
 from verification.diagnosis import NOTHING, Finding, diagnose
 from verification.drawing import quiet
 from verification.failure import Entry, Stopped
@@ -128,10 +129,12 @@ def check(
     """Try every property of the spec on `examples` cases each, and return what was found.
 
     The same seed gives the same report on every machine (but for the seconds). `progress` is called
-    now and then with what is being done. ValueError unless examples is at least 1.
+    now and then with what is being done. ValueError unless examples is at least 1; SpecError if the
+    declaration does not fit together.
     """
     if examples < 1:
         raise ValueError(f"examples should be at least 1, but it is {examples}")
+    examine(spec)
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
@@ -152,6 +155,7 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     (`missed` says how likely an error is to escape it). ValueError for a layer that is not exact.
     """
     spec = replace(spec, realistic=case)
+    examine(spec)
     items = [item for item in properties(spec) if item.function is is_exact_at_a_realistic_size]
     if not items:
         raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")

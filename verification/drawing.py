@@ -31,6 +31,12 @@ def quiet(examples: int, *, shrink: bool = True) -> settings:
 
 def sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
     """Return cases, the same for the same seed. The first is the simplest."""
+    # In a thread of its own, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(_sample, cases, count, seed).result()
+
+
+def _sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
     found: list[Case] = []
 
     @seeded(seed)
@@ -39,7 +45,5 @@ def sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
     def draw(case: Case) -> None:
         found.append(case)
 
-    # In a thread of its own, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(draw).result()
+    draw()
     return found

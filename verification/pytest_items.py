@@ -1,7 +1,7 @@
 """`test_mine = verify(spec)`: the properties of a layer as pytest items, each of them a Hypothesis test."""
 
 import warnings
-from functools import cached_property
+from functools import cache, cached_property, partial
 from traceback import format_exc
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from verification.case import Case
 from verification.checking import failure_text, report_on
+from verification.declaration import problem_of
 from verification.failure import PropertyFailed
 from verification.properties import Collected, properties
 from verification.search import Outcome
@@ -30,6 +31,7 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
     hold is a `HardeningWarning`, and with strict=True a failure.
     """
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
+    examined = cache(partial(problem_of, spec))
     failed: set[object] = set()
     warned: set[Collected] = set()
 
@@ -38,6 +40,8 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
     @given(data=st.data())
     def test(collected: Collected, data: st.DataObject) -> None:
         __tracebackhide__ = True
+        if problem := examined():
+            pytest.fail(f"{spec.name}: {problem}", pytrace=False)
         case = data.draw(collected.cases)
         trial = Trial(spec, case)
         try:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from verification.mistakes import Mistake
     from verification.trial import Trial
 
+
+class SpecError(ValueError):
+    """A declaration does not fit: the field, what was given, what is expected and what to do."""
+
+
 Property = Callable[["Trial"], None]
 """A function named as a sentence whose docstring is its equation. It raises where that is not so."""
 
@@ -32,6 +37,8 @@ class BadArgument:
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
     """A layer to verify. Frozen: `dataclasses.replace(spec, make=...)` makes a variant.
+
+    A SpecError says what does not fit: here, or before the layer is first called.
 
     name        what reports call it
     make        called with the settings of a case, by name (or in their order, where its parameters
@@ -93,22 +100,33 @@ class LayerSpec:
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
 
     def __post_init__(self) -> None:
+        for field in ("parameters", "constants", "gradients", "affine_in"):
+            names = getattr(self, field)
+            if isinstance(names, str):
+                raise SpecError(f"{field} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
+            object.__setattr__(self, field, tuple(names))
+        if "x" in (*self.parameters, *self.constants):
+            raise SpecError("parameters and constants should not name x, the input: leave it out")
         arguments = ("x", *self.parameters)
         if not self.gradients:
             object.__setattr__(self, "gradients", arguments)
         if unknown := [name for name in self.gradients if name not in arguments]:
-            raise ValueError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")
+            raise SpecError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")
         if unknown := [name for name in self.affine_in if name not in arguments]:
-            raise ValueError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
+            raise SpecError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
+        if self.kinks and "x" not in self.gradients:
+            raise SpecError(f"kinks are of dLdx, which gradients should name then, but they are {self.gradients}")
         if self.rtol < 0:
-            raise ValueError(f"rtol should be at least 0, but it is {self.rtol}")
+            raise SpecError(f"rtol should be at least 0, but it is {self.rtol}")
         if self.rtol and not self.rtol_reason:
-            raise ValueError(f"rtol={self.rtol} should come with an rtol_reason that says why that much")
+            raise SpecError(f"rtol={self.rtol} should come with an rtol_reason that says why that much")
         if self.rtol and self.piecewise_linear:
-            raise ValueError("a piecewise-linear layer is checked exactly; leave rtol at 0")
+            raise SpecError("a piecewise-linear layer is checked exactly; leave rtol at 0")
+        if self.rtol and self.extremes is not None and self.gradient is None:
+            raise SpecError("extremes should come with a gradient by a formula: differences are of no use there")
         exact = set(self.affine_in) | ({"x"} if self.piecewise_linear else set())
         if not self.rtol and (missing := [name for name in self.gradients if name not in exact]):
-            raise ValueError(
+            raise SpecError(
                 f"{self.name}: with rtol=0 the layer should be affine in every argument, or piecewise linear"
                 f" in x, but nothing is said of {missing}; name them in affine_in, or give rtol and rtol_reason"
             )

@@ -127,7 +127,10 @@ def layouts(array: Array) -> st.SearchStrategy[Array]:
 
 
 def cases(settings: Mapping[str, st.SearchStrategy[Any]] | None = None, **arrays: Any) -> st.SearchStrategy[Case]:
-    """Cases of these arrays and settings, each drawn on its own: cases(x=real_arrays(shapes(2)))."""
+    """Cases of these arrays and settings, each drawn on its own: cases(x=real_arrays(shapes(2))).
+
+    Where shapes hang together, a composite strategy draws them and returns draw(cases(x=..., W=...)).
+    """
     return st.builds(
         lambda arrays, settings, drawn: Case(arrays, settings, drawn["seed"]),
         st.fixed_dictionaries(arrays),

@@ -14,7 +14,7 @@ from verification.case import Array, Case, Option, pick, real, whole
 from verification.failure import Entry, PropertyFailed, entries
 from verification.layer import Layer
 from verification.script import Script
-from verification.spec import LayerSpec
+from verification.spec import LayerSpec, SpecError
 from verification.strategies import ordered, spaced
 
 ROUNDING = 1e-9
@@ -87,7 +87,7 @@ class Trial:
         if name not in self.drawn:
             given = self.case.arrays.get(name)
             if given is not None and given.shape != shape and name == "dLdy":
-                raise ValueError(f"dLdy should have the shape of y, {shape}, but the case has {given.shape}")
+                raise SpecError(f"dLdy should have the shape of y, {shape}, but the case has {given.shape}")
             self.drawn[name] = draw() if given is None or given.shape != shape else given
         return self.drawn[name]
 

@@ -4,6 +4,7 @@ The three layers differ in the slices alone: a channel over the batch, the last 
 of an image. The variance is that of the slice (divided by its size, not by its size less one).
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
 from verification.mistakes import Mistake
-from verification.spec import BadArgument, LayerSpec
+from verification.spec import BadArgument, LayerSpec, SpecError
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
@@ -25,52 +26,69 @@ RTOL_REASON = (
     " spread by 1 or more, and 4e-14 of y by rounding, of gradients no less than 1e-4 of dLdy; where the mean is 10^6"
     " standard deviations a mean in float64 leaves 1e-10"
 )
+RTOL_REASON_OF_A_CONSTANT = (
+    "as for an eps that is drawn, of which little is seen where slices spread by 1; dLdx of a slice of two entries is"
+    " nearly 0 there, a difference of equal numbers, so slices have three or more. At 10^4 with a spread of 10^-2 the"
+    " mean of 18 entries errs by at most 18 2^-53 10^4, 2e-9 of the deviation, and dLdx by about as much of dLdy,"
+    " which is declared there so that a third of it or more is left in dLdx"
+)
 Slices = Callable[..., Array]
 """Called with a shape and the settings, returns the number of the slice that each entry belongs to."""
 
 
-def batch_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+def batch_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
     """Return the spec of batch normalization in training: each channel over the batch and its positions.
 
     implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, c) or
     (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
     Running averages are no part of it.
+    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
+    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
     """
-    return _normalization("batch_normalization", implementation, _batch_case, _by_channel, 1, of_the_batch=True)
+    return _normalization("batch_normalization", implementation, _batch_case, _by_channel, 1, eps, of_the_batch=True)
 
 
-def layer_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+def layer_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
     """Return the spec of layer normalization over the last axis.
 
     implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, d) or
     (n, t, d), the parameters gamma (d,) and beta (d,); backprop returns (dLdx, dLdgamma, dLdbeta).
+    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
+    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
     """
-    return _normalization("layer_normalization", implementation, _layer_case, _by_row, -1)
+    return _normalization("layer_normalization", implementation, _layer_case, _by_row, -1, eps)
 
 
-def group_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+def group_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
     """Return the spec of group normalization: groups of neighbouring channels of an image.
 
     implementation(num_groups, num_features, eps) makes the layer: the class itself or a function. x is
     (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
+    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
+    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
     """
-    return _normalization("group_normalization", implementation, _group_case, _by_group, 1)
+    return _normalization("group_normalization", implementation, _group_case, _by_group, 1, eps)
 
 
 def _normalization(
-    name: str, make: Callable[..., Any], case: Callable[..., Case], slices: Slices, axis: int,
+    name: str, make: Callable[..., Any], case: Callable[..., Case], slices: Slices, axis: int, constant: float | None,
     of_the_batch: bool = False,
 ) -> LayerSpec:  # fmt: skip
-    """Return the spec; `axis` is that of gamma and beta."""
+    """Return the spec; `axis` is that of gamma and beta, `constant` is eps where it is one."""
+    if constant is not None and not constant > 0:
+        raise SpecError(f"eps should be positive, but it is {constant}")
+    has_eps = constant is None or _takes_eps(make)
 
-    def reference(x: Array, gamma: Array, beta: Array, eps: float, **settings: Any) -> Array:
+    def reference(x: Array, gamma: Array, beta: Array, eps: float = constant or 0.0, **settings: Any) -> Array:
         """Each slice by its exact sums. Source: the definition, with math.fsum."""
         y = np.zeros(x.shape)
         for _, where in _each(slices(x.shape, **settings)):
             y[where] = _standardized(x[where], eps)[0]
         return _along(gamma, axis, x) * y + _along(beta, axis, x)
 
-    def gradient(dLdy: Array, x: Array, gamma: Array, eps: float, **settings: Any) -> dict[str, Array]:
+    def gradient(
+        dLdy: Array, x: Array, gamma: Array, eps: float = constant or 0.0, **settings: Any
+    ) -> dict[str, Array]:
         """By the Jacobian of each slice: (I - 1/m - z z^T / m) / sigma, where z is the slice normalized."""
         z, dLdx = np.zeros(x.shape), np.zeros(x.shape)
         upstream = dLdy * _along(gamma, axis, x)
@@ -86,7 +104,7 @@ def _normalization(
         if "x" not in trial.spec.gradients:
             return
         dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
-        numbered = slices(trial.x.shape, **_without_eps(trial))
+        numbered = slices(trial.x.shape, **_without_eps(trial.case))
         largest = max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
         total = np.bincount(numbered.ravel(), dLdx.ravel()) / largest
         shows = f"np.bincount({numbered.ravel().tolist()}, {{}}.ravel()) / {largest!r}"
@@ -98,20 +116,36 @@ def _normalization(
             shows=trial.expression(dLdx, shows),
         )
 
+    def drawn(kind: int, **sizes: int) -> Case:
+        """Return the case; with the constant, if there is one, in place of the eps drawn, and three entries a slice."""
+        made = case(kind=kind, least=2 if constant is None else 3, **sizes)
+        if constant is None:
+            return made
+        settings, arrays = _without_eps(made), dict(made.arrays)
+        if kind == OFFSET:
+            z = np.zeros(arrays["x"].shape)
+            for _, where in _each(slices(z.shape, **settings)):
+                z[where] = _standardized(arrays["x"][where], 0.0)[0]
+            arrays["dLdy"] = z**2 / _along(arrays["gamma"], axis, z)
+        return replace(made, arrays=arrays, settings={**settings, "eps": constant} if has_eps else settings)
+
     return LayerSpec(
         name=name,
         make=make,
-        cases=_cases((0, 0), case),
+        cases=_cases((0, 0), drawn),
         reference=reference,
         parameters=("gamma", "beta"),
         rtol=RTOL,
-        rtol_reason=RTOL_REASON,
+        rtol_reason=RTOL_REASON if constant is None else RTOL_REASON_OF_A_CONSTANT,
         batch_independent=not of_the_batch,
         bad_arguments=_bad_arguments(axis),
-        properties=(is_invariant_to_scale_and_shift, gradient_is_orthogonal_to_ones),
-        extremes=_cases((1, 4), case),
+        properties=(
+            is_invariant_to_scale_and_shift if has_eps else is_invariant_to_shift,
+            gradient_is_orthogonal_to_ones,
+        ),
+        extremes=_cases((1, 4), drawn),
         gradient=gradient,
-        mistakes=_mistakes(slices, axis),
+        mistakes=_mistakes(slices, axis, constant),
     )
 
 
@@ -153,6 +187,10 @@ def _cases(kinds: tuple[int, int], case: Callable[..., Case]) -> st.SearchStrate
     ).map(lambda drawn: case(**drawn))
 
 
+OFFSET = 1
+"""The kind of values whose mean is 10^6 times their spread."""
+
+
 def values(count: int, size: int, kind: int, seed: int) -> Array:
     """Return `count` slices of `size` entries.
 
@@ -176,36 +214,43 @@ def _case(x: Array, features: int, eps: int, seed: int, **settings: Any) -> Case
 
 
 def _batch_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
 ) -> Case:  # fmt: skip
-    """Return a case with at least two entries a channel: one has no spread, and may be refused."""
+    """Return a case with at least `least` entries a channel: one has no spread, and may be refused."""
     sides = (width, height) if rank else ()
-    images += images * math.prod(sides) == 1
+    images = max(images, math.ceil(least / math.prod(sides)))
     x = values(channels, images * math.prod(sides), kind, seed).reshape(channels, images, *sides)
     return _case(np.ascontiguousarray(x.swapaxes(0, 1)), channels, eps, seed)
 
 
 def _layer_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
 ) -> Case:  # fmt: skip
-    """Return a case with 2 to 6 entries in the last axis, at the limits 1 to 5."""
+    """Return a case with `least` to 6 entries in the last axis, at the limits 1 to 5 if least is 2."""
     sides, features = (height,) if rank else (), channels + width - (kind > 0)
+    features = max(features, least if least > 2 else 1)
     x = values(images * math.prod(sides), features, kind, seed).reshape(images, *sides, features)
     return _case(x, features, eps, seed)
 
 
 def _group_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int
+    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
 ) -> Case:  # fmt: skip
     """Return a case of `channels` channels in each of 1 or 2 groups, or of 3 where an image is of one entry."""
     groups = 1 + rank if width * height > 1 else 1 + 2 * rank
-    channels += channels * width * height == 1  # one entry has no spread, and may be refused
+    channels = max(channels, math.ceil(least / (width * height)))  # one entry has no spread, and may be refused
     x = values(images * groups, channels * width * height, kind, seed)
     x = x.reshape(images, groups * channels, width, height)
     return _case(x, groups * channels, eps, seed, num_groups=groups)
 
 
 # Properties, mistakes, bad arguments
+
+
+def is_invariant_to_shift(trial: Trial) -> None:
+    """forward(x + 3) == forward(x)."""
+    because = " for x + 3: it should be forward(x)"
+    trial.compare("forward(x)", trial.layer().forward(trial.x + 3), trial.layer().forward(trial.x), because)
 
 
 def is_invariant_to_scale_and_shift(trial: Trial) -> None:
@@ -216,12 +261,12 @@ def is_invariant_to_scale_and_shift(trial: Trial) -> None:
     trial.compare("forward(x)", scaled, trial.layer().forward(trial.x), because)
 
 
-def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
+def _mistakes(slices: Slices, axis: int, constant: float | None) -> tuple[Mistake, ...]:
     def normalized(
         trial: Trial, by: Slices = slices, less: int = 0, outside: float = 0.0, **changed: Any
     ) -> tuple[Array, Array, Array] | None:
         """Return the slices normalized, their deviations and the means over each of dLdy gamma and of that times z."""
-        settings = {**trial.case.settings, **changed}
+        settings = {"eps": constant, **trial.case.settings, **changed}
         eps = settings.pop("eps")
         numbered = by(trial.x.shape, **settings)
         z, sigma = np.zeros(trial.x.shape), np.zeros(trial.x.shape)
@@ -236,10 +281,10 @@ def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
     def output(**changed: Any) -> Callable[[Trial], Array | None]:
         def wrong(t: Trial) -> Array | None:
             if "outside" in changed and any(
-                np.ptp(t.x[where]) == 0 for _, where in _each(slices(t.x.shape, **_without_eps(t)))
+                np.ptp(t.x[where]) == 0 for _, where in _each(slices(t.x.shape, **_without_eps(t.case)))
             ):
                 return None
-            eps = {"outside": t.case.settings["eps"]} if "outside" in changed else {}
+            eps = {"outside": t.case.settings.get("eps", constant)} if "outside" in changed else {}
             found = normalized(t, **{**changed, **eps})
             if found is None:
                 return None
@@ -353,8 +398,16 @@ def _not_centred(trial: Trial, found: tuple[Array, Array, Array] | None, axis: i
     return np.asarray(gamma * trial.x / found[1] + beta)
 
 
-def _without_eps(trial: Trial) -> dict[str, Any]:
-    return {name: value for name, value in trial.case.settings.items() if name != "eps"}
+def _without_eps(case: Case) -> dict[str, Any]:
+    return {name: value for name, value in case.settings.items() if name != "eps"}
+
+
+def _takes_eps(make: Callable[..., Any]) -> bool:
+    """Return whether the implementation, or what is adapted to one, has a parameter called eps."""
+    try:
+        return "eps" in inspect.signature(getattr(make, "original", make)).parameters
+    except (TypeError, ValueError):  # no signature to be had
+        return False
 
 
 def _bad_arguments(axis: int) -> tuple[BadArgument, ...]:

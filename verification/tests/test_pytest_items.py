@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import Verbosity, is_hypothesis_test, settings
 
+import verification
 from layers import nn_convolutional_layer
 from verification import check, convolution, relu, verify
 from verification.catalogue import SECTIONS
@@ -162,3 +164,11 @@ def test_a_report_is_the_same_whatever_the_profile_of_the_host_project(other_def
     assert settings().max_examples == 3
     assert [check(spec, examples=20) for spec in specs] == before
     assert capsys.readouterr().out == ""
+
+
+def test_no_name_of_hypothesis_is_used_that_is_its_own():
+    for path in Path(verification.__file__).parent.rglob("*.py"):
+        if "tests" not in path.parts:
+            source = path.read_text()
+            assert not re.search(r"_hypothesis_|hypothesis\.internal|\.hypothesis\.inner", source), path
+            assert "get_profile" not in source, path
