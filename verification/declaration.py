@@ -12,6 +12,7 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from verification.case import Array, Case
+from verification.construction import misfit
 from verification.drawing import sample
 from verification.failure import PropertyFailed
 from verification.spec import LayerSpec, SpecError
@@ -39,6 +40,7 @@ def examine(spec: LayerSpec) -> None:
         cases_have_the_arrays_that_are_declared(spec, case)
         reference_takes_them_by_name(spec, case)
     cases_have_seeds_of_their_own(cases)
+    make_takes_the_settings(spec, cases[0])
     for trial in [Trial(spec, case) for case in cases]:
         reference_gives_an_array(trial)
         dLdy_has_the_shape_of_y(trial)
@@ -89,6 +91,12 @@ def cases_have_seeds_of_their_own(cases: list[Case]) -> None:
             f"cases should give each case a seed, since properties draw from it, but all have {cases[0].seed}:"
             " return draw(cases(x=..., ...)), or Case(..., seed=draw(st.integers(0, 2**32 - 1)))"
         )
+
+
+def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
+    """Settings are what the constructor takes, by name or in their order."""
+    if said := misfit(spec.make, tuple(case.settings)):
+        raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
 
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:

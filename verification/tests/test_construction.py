@@ -1,5 +1,8 @@
 """Constructors: by name, in their order, named in the script all the same, or not to be called."""
 
+import pytest
+
+from verification import SpecError, check, convolution
 from verification.construction import arguments, listed, misfit
 
 SETTINGS = {"filter_width": 3, "filter_height": 2, "input_size": 5, "in_ch_size": 1, "num_filters": 4}
@@ -40,3 +43,8 @@ def test_a_constructor_of_another_convention_is_a_misfit():
     assert misfit(without_input_size, tuple(SETTINGS)) == taken + suite
     assert misfit(of_another_convention, tuple(SETTINGS)).startswith("its constructor takes (in_channels, ")
     assert not misfit(of_another_convention, ("in_channels", "out_channels", "kernel_size", "stride", "pad"))
+
+
+def test_a_misfit_is_said_before_anything_is_called():
+    with pytest.raises(SpecError, match=r"make: its constructor takes \(filter_width, .*give a function of these"):
+        check(convolution(without_input_size))
