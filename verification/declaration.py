@@ -94,7 +94,7 @@ def cases_have_seeds_of_their_own(cases: list[Case]) -> None:
 
 
 def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
-    """Settings are what the constructor takes, by name or in their order."""
+    """Fit the settings to the constructor, by name or in their order."""
     if said := misfit(spec.make, tuple(case.settings)):
         raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
 
