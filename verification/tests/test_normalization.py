@@ -31,7 +31,7 @@ def test_a_right_layer_passes_at_any_constant(ready, eps):
             assert not report.failures, report
 
 
-@pytest.mark.parametrize("eps", CONSTANTS)
+@pytest.mark.parametrize("eps", [1e-5, 1e-8])
 @pytest.mark.parametrize("ready", READY)
 def test_a_wrong_layer_fails_at_any_constant(ready, eps):
     names = ["moments", "size_less_one", "eps_forgotten", "eps_outside", "variance_constant", "mean_constant"]
