@@ -17,8 +17,8 @@ from hypothesis.strategies import SearchStrategy
 from verification.case import Array, Case
 from verification.conditions import DRAWN, Separation, separation
 from verification.drawing import sample
+from verification.explain.knobs import Mistake, general_mistakes
 from verification.failure import PropertyFailed
-from verification.mistakes import Mistake, general_mistakes
 from verification.properties import Collected
 from verification.search import UNSTEADY
 from verification.spec import LayerSpec

@@ -42,7 +42,15 @@ class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat
     entries     the first entries that are wrong; `wrong` of `total` are (0: not counted)
     compared    the array that is wrong: its name, what it is, and what it should be, where that is known
     shows       the Python expression of a script that gives what is wrong; "" where the last call raises
+    kind        values, shape, raised, form (of what was returned), or property for anything else
+    array       the array that is wrong: y, dLdx, ..., or "" of a call as a whole
+    error       of what raised: the type of the error, and the line of the layer if it is known
     """
+
+    kind: str = "property"
+    array: str = ""
+    error: str = ""
+    line: int | None = None
 
     def __init__(
         self,
@@ -56,6 +64,11 @@ class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat
         self.sentence, self.entries, self.wrong, self.total = sentence, tuple(entries), wrong, total
         self.compared, self.shows = compared, shows
         super().__init__(self.message())
+
+    def about(self, kind: str, array: str = "", error: str = "", line: int | None = None) -> "PropertyFailed":
+        """Note what it is about, and return it."""
+        self.kind, self.array, self.error, self.line = kind, array, error, line
+        return self
 
     def message(self) -> str:
         """Return the sentence, then a line for each entry shown."""

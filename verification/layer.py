@@ -127,7 +127,8 @@ class Layer:
         results = dict(zip(["y", *names], [y, *gradients], strict=True))
         for name, result in results.items():
             if not isinstance(result, Held):
-                raise PropertyFailed(f"forward returned {_kind(result)}, but should return a NumPy array")
+                said = f"forward returned {_kind(result)}, but should return a NumPy array"
+                raise PropertyFailed(said).about("form")
             self._read(name, result.read)
             if self._script:
                 self._script.know(result, self._script.latest(name))
@@ -203,19 +204,17 @@ class Layer:
             return items
         expected = f"({', '.join(names)})" if len(names) > 1 else names[0]
         shown = returned.read() if isinstance(returned, Held) else returned
-        raise PropertyFailed(
-            f"backprop returned {_kind(shown)}, but should return {expected}", shows=self.last_result()
-        )
+        said = f"backprop returned {_kind(shown)}, but should return {expected}"
+        raise PropertyFailed(said, shows=self.last_result()).about("form")
 
     def _real(self, what: str, value: Any) -> Array:
         if not isinstance(value, np.ndarray | np.generic):
-            raise PropertyFailed(
-                f"{what} returned {_kind(value)}, but should return a NumPy array", shows=self.last_result()
-            )
+            said = f"{what} returned {_kind(value)}, but should return a NumPy array"
+            raise PropertyFailed(said, shows=self.last_result()).about("form")
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             said = f"{what} returned an array of {array.dtype}, but should return real numbers"
-            raise PropertyFailed(said, shows=self.last_result())
+            raise PropertyFailed(said, shows=self.last_result()).about("form")
         return array
 
     def _read(self, what: str, read: Callable[[], Any]) -> Array:
@@ -240,17 +239,19 @@ def raised(name: str, error: BaseException) -> PropertyFailed:
     """Return the failure of a call that raised: its name, the error and, if it is known, the line of the layer."""
     name = getattr(error, "doing", name)  # what was asked for along with the call, in another process
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    where = _where(error)
-    return PropertyFailed(f"{name} raised {text}" + f" ({where})" * bool(where))
+    file, line = _where(error)
+    where = f" ({file}, line {line})" if line else ""
+    return PropertyFailed(f"{name} raised {text}{where}").about("raised", error=type(error).__name__, line=line)
 
 
-def _where(error: BaseException) -> str:
-    """Return the file and line of the layer at which an error was raised, or "" if it has no such line."""
+def _where(error: BaseException) -> tuple[str, int | None]:
+    """Return the file and line of the layer at which an error was raised, if there is such a line."""
     if hasattr(error, "where"):  # from another process
-        return str(error.where)
+        file, _, line = str(error.where).rpartition(", line ")
+        return file, int(line) if line.isdecimal() else None
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in _OURS]
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    return f"{os.path.basename(own[-1].filename)}, line {own[-1].lineno}" if own else ""
+    return (os.path.basename(own[-1].filename), own[-1].lineno) if own else ("", None)
 
 
 def _kind(value: Any) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from verification.case import Array, Case
 
 if TYPE_CHECKING:
-    from verification.mistakes import Mistake
+    from verification.explain.knobs import Mistake
     from verification.trial import Trial
 
 

@@ -210,7 +210,7 @@ class Trial:
             actual.size,
             (label, actual, expected),
             shows,
-        )
+        ).about("values", "y" if name.startswith("forward") else name)
 
     def expect_shape(
         self, name: str, actual: Array, shape: tuple[int, ...], because: str = "", shows: str = ""
@@ -221,7 +221,7 @@ class Trial:
             raise PropertyFailed(
                 f"{name} has shape {actual.shape}, but should have shape {shape}{because}",
                 shows=shows and f"{shows}.shape",
-            )
+            ).about("shape", "y" if name.startswith("forward") else name)
         return actual
 
     def expression(self, result: object, of: str = "{}") -> str:
@@ -273,7 +273,7 @@ class Trial:
         The entries only where a script is kept: to find them costs more than to know that there are some.
         """
         if self.script is None:
-            return PropertyFailed(f"dLd{name} is wrong")
+            return PropertyFailed(f"dLd{name} is wrong").about("values", f"dLd{name}")
         if actual.size * self.y.size > 10**6:
             return self._one_wrong_entry(name, actual, at, dLdy)
         try:
@@ -309,7 +309,8 @@ class Trial:
         index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
         entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
         shows = self.expression(actual)
-        return PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
+        failure = PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
+        return failure.about("values", f"dLd{name}")
 
     def same_inner_product(self, left: tuple[Array, Array], right: tuple[Array, Array]) -> bool:
         """Return whether <a, b> == <c, d> for (a, b) and (c, d), exactly where the spec is exact."""

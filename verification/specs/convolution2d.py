@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
 from verification.case import Array, Case, unusual, whole
+from verification.explain.knobs import Mistake
 from verification.layer import Layer
-from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
 from verification.strategies import SEEDS, numbers

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
-from verification.mistakes import Mistake
+from verification.explain.knobs import Mistake
 from verification.spec import BadArgument, LayerSpec, SpecError
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers

@@ -12,8 +12,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.explain.knobs import Mistake
 from verification.layer import Layer
-from verification.mistakes import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.convolution2d import Pair, at_most, by_axis, paired, sizes_divide
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from verification.case import Array, Case, whole
-from verification.mistakes import Mistake
+from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.signal import convolve2d
 
 from verification.case import Array, Case, unusual, whole
+from verification.explain.knobs import Mistake
 from verification.failure import PropertyFailed
-from verification.mistakes import Mistake
 from verification.spec import LayerSpec
 from verification.specs.convolution2d import (
     Pair,
