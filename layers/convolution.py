@@ -2,9 +2,9 @@
 
 import numpy as np
 from numpy.typing import ArrayLike
+from skimage.util import view_as_windows
 
 from layers.arguments import Array, images, positive, real_array, shaped, working_dtype
-from layers.windows import windows
 
 
 class nn_convolutional_layer:
@@ -49,7 +49,7 @@ class nn_convolutional_layer:
         columns = np.ones((filters.shape[1], w * h), filters.dtype)  # the last row stays 1: b is its weight
         rows = columns[:-1].reshape(*self.W.shape[1:], w, h)
         y = np.empty((n, f, w * h), filters.dtype)
-        for windows_of_image, y_of_image in zip(windows(x, (w, h)), y, strict=True):
+        for windows_of_image, y_of_image in zip(_windows(x, w, h), y, strict=True):
             rows[:] = windows_of_image  # rows[c, i, j] is what W[f, c, i, j] meets, x[c, i : i + w, j : j + h]
             np.matmul(filters, columns, out=y_of_image)
         return y.reshape(n, f, w, h)
@@ -68,7 +68,7 @@ class nn_convolutional_layer:
         moved_dLdy = np.zeros((height, f, w, full), dtype)  # where dLdy does not reach stays 0
         columns = moved_dLdy.reshape(height * f, w * full)
         dLdx, dLdW = np.zeros(x.shape, dtype), np.zeros(filters.shape, dtype)
-        for moved_x, one_dLdy, one_dLdx in zip(windows(x.astype(dtype), (w, full)), dLdy, dLdx, strict=True):
+        for moved_x, one_dLdy, one_dLdx in zip(_windows(x.astype(dtype), w, full), dLdy, dLdx, strict=True):
             for j in range(height):
                 moved_dLdy[j, ..., j : j + h] = one_dLdy
             dLdW += moved_x.reshape(c * width, w * full) @ columns.T
@@ -85,3 +85,9 @@ class nn_convolutional_layer:
         if x.shape[1] != c:
             raise ValueError(f"x should have {c} channels (in_ch_size), but its shape is {x.shape}")
         return x, (len(x), f, x.shape[2] - width + 1, x.shape[3] - height + 1)
+
+
+def _windows(x: Array, width: int, height: int) -> Array:
+    """x (n, c, w, h) -> (n, c, i, j, width, height): the window of x that starts at x[n, c, i, j], a view."""
+    some = x if len(x) else np.empty((1, *x.shape[1:]), x.dtype)  # view_as_windows refuses an empty batch
+    return np.asarray(view_as_windows(some, (1, 1, width, height))[: len(x), :, :, :, 0, 0])
