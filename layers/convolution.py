@@ -65,14 +65,16 @@ class nn_convolutional_layer:
         dtype = working_dtype(x, self.W, dLdy)
         c, width, height, full = *self.W.shape[1:], x.shape[3]
         filters = self.W.transpose(1, 2, 3, 0).reshape(c * width, height * f).astype(dtype)
-        moved_dLdy = np.zeros((height, f, w, full), dtype)  # where dLdy does not reach stays 0
-        columns = moved_dLdy.reshape(height * f, w * full)
         dLdx, dLdW = np.zeros(x.shape, dtype), np.zeros(filters.shape, dtype)
-        for moved_x, one_dLdy, one_dLdx in zip(_windows(x.astype(dtype), w, full), dLdy, dLdx, strict=True):
+        moved_x, moved_dLdx = np.empty((2, c, width, w, full), dtype)
+        moved_dLdy = np.zeros((height, f, w, full), dtype)  # where dLdy does not reach stays 0
+        x_rows, dLdx_rows, dLdy_rows = (moved.reshape(-1, w * full) for moved in (moved_x, moved_dLdx, moved_dLdy))
+        for one_x, one_dLdy, one_dLdx in zip(_windows(x, w, full)[:, :, :, 0], dLdy, dLdx, strict=True):
+            moved_x[:] = one_x
             for j in range(height):
                 moved_dLdy[j, ..., j : j + h] = one_dLdy
-            dLdW += moved_x.reshape(c * width, w * full) @ columns.T
-            moved_dLdx = (filters @ columns).reshape(c, width, w, full)
+            dLdW += x_rows @ dLdy_rows.T
+            np.matmul(filters, dLdy_rows, out=dLdx_rows)
             for i in range(width):
                 one_dLdx[:, i : i + w] += moved_dLdx[:, i]
         dLdb = dLdy.sum(axis=(0, 2, 3), dtype=dtype).reshape(self.b.shape)

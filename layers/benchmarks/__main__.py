@@ -1,8 +1,9 @@
 """`python -m layers.benchmarks`: time and memory of the layers beside torch, SciPy, autograd and the textbook.
 
 All run in one process, in turn, on pinned threads; each figure is the median of the rounds, and a
-ratio compares medians of the same rounds. Writes layers.csv, layers.md and layers.png. A peer that
-is not installed (pip install "layerproof[peers]") is a gap in the table.
+ratio compares medians of the same rounds. So does the share of the matrix product: the time of the plain
+products that a convolution cannot do without, of arrays that lie ready, over the time of ours. Writes layers.csv,
+layers.md and layers.png. A peer that is not installed (pip install "layerproof[peers]") is a gap in the table.
 """
 
 import csv
@@ -28,38 +29,56 @@ CONVOLUTIONS = [  # x (n, c, w, h), side of the filters, number of filters
     ((8, 64, 56, 56), 3, 64),
     ((16, 128, 14, 14), 3, 128),
 ]
+PEERS = ["torch", "textbook", "scipy", "autograd"]
 POOLS = [(2, 2), (3, 2), (3, 1)]  # pool size, stride
 SMALL = 10**8
 """Product of the sizes of x and W above which SciPy and autograd are left out: they would take minutes."""
+
+README, MARK = Path(__file__).parents[1] / "README.md", "<!-- table -->"
 
 Calls = dict[str, Callable[[], Any]]
 Row = dict[str, Any]
 
 
 @click.command()
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads of BLAS and torch.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1,),
+    show_default=True,
+    help="Threads of BLAS and torch; may be given more than once.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=11, show_default=True, help="Rounds of each measurement.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder to write to.")
-def main(threads: int, rounds: int, out: Path) -> None:
+@click.option("--readme", is_flag=True, help="Put the table into layers/README.md, too.")
+def main(threads: tuple[int, ...], rounds: int, out: Path, readme: bool) -> None:
     """Measure the layers against their peers and write layers.csv, layers.md and layers.png."""
     from threadpoolctl import threadpool_limits
 
-    torch = _peer("torch")
-    if torch:
-        torch.set_num_threads(threads)
-    with threadpool_limits(threads):
-        rows = [row for dtype in (np.float64, np.float32) for row in _all(dtype, rounds, torch)]
-        growth = [_growth(n, rounds) for n in (1, 4, 16, 64, 256, 1024, 4096)]
+    torch, rows = _peer("torch"), list[Row]()
+    growth: list[Row] = []
+    for count in threads:
+        if torch:
+            torch.set_num_threads(count)
+        with threadpool_limits(count):
+            rows += [
+                {"threads": count, **row} for dtype in (np.float64, np.float32) for row in _all(dtype, rounds, torch)
+            ]
+            growth = growth or [_growth(n, rounds) for n in (1, 4, 16, 64, 256, 1024, 4096)]
     out.mkdir(parents=True, exist_ok=True)
     with (out / "layers.csv").open("w", newline="") as file:
         names = list(dict.fromkeys(name for row in rows for name in row))
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
-    text = _markdown(rows, growth, threads, rounds, torch)
+    text = _markdown(rows, growth, rounds, torch)
     (out / "layers.md").write_text(text, encoding="utf-8")
-    _picture(rows, growth, out / "layers.png")
+    _picture([row for row in rows if row["threads"] == threads[0]], growth, out / "layers.png")
     click.echo(text)
+    if readme:
+        before, after = README.read_text(encoding="utf-8").split(MARK)[::2]
+        README.write_text(f"{before}{MARK}\n{text}{MARK}{after}", encoding="utf-8")
 
 
 def _all(dtype: Any, rounds: int, torch: Any) -> list[Row]:
@@ -69,19 +88,15 @@ def _all(dtype: Any, rounds: int, torch: Any) -> list[Row]:
         layer.set_weights(layer.W.astype(dtype), layer.b.astype(dtype))
         x = random.standard_normal(shape).astype(dtype)
         dLdy = random.standard_normal(layer.forward(x).shape).astype(dtype)
-        rows += _compare(
-            f"convolution {shape} {k}x{k}x{filters}", dtype, rounds,
-            _convolutions(layer, x, dLdy, torch),
-        )  # fmt: skip
+        name = f"convolution {shape} {k}x{k}x{filters}"
+        rows += _compare(name, dtype, rounds, _convolutions(layer, x, dLdy, torch))
     for shape in [shape for shape, *_ in CONVOLUTIONS]:
         for pool, stride in POOLS:
             pooling = nn_max_pooling_layer(stride, pool)
             x = random.standard_normal(shape).astype(dtype)
             dLdy = random.standard_normal(pooling.forward(x).shape).astype(dtype)
-            rows += _compare(
-                f"max-pooling {shape} {pool}x{pool} stride {stride}", dtype, rounds,
-                _poolings(pooling, x, dLdy, torch),
-            )  # fmt: skip
+            name = f"max-pooling {shape} {pool}x{pool} stride {stride}"
+            rows += _compare(name, dtype, rounds, _poolings(pooling, x, dLdy, torch))
     return rows
 
 
@@ -92,6 +107,10 @@ def _convolutions(layer: nn_convolutional_layer, x: Any, dLdy: Any, torch: Any) 
         "ours": lambda: (layer.forward(x), layer.backprop(x, dLdy)),
         "textbook": lambda: (textbook.forward(x, W, b), textbook.backprop(x, W, dLdy)),
     }
+    filters, upstream_maps = W.reshape(len(W), -1), dLdy.reshape(len(x), len(W), -1)
+    columns = np.random.default_rng(0).standard_normal((W[0].size, dLdy[0, 0].size)).astype(x.dtype)
+    forward["product"] = lambda: [filters @ columns for _ in x]
+    both["product"] = lambda: [(filters @ columns, maps @ columns.T, filters.T @ maps) for maps in upstream_maps]
     if small := x.size * W.size < SMALL:
         forward["scipy"] = lambda: _scipy(x, W)
     if torch:
@@ -127,7 +146,7 @@ def _compare(what: str, dtype: Any, rounds: int, calls: dict[str, Calls]) -> lis
     """Return a row for each kind of call: medians in ms, the quartile spread of ours, ratios to ours, memory."""
     rows = []
     for kind, functions in calls.items():
-        slow = {"textbook", "scipy", "autograd"}
+        slow = set(PEERS) - {"torch"}
         times: dict[str, list[float]] = {name: [] for name in functions}
         for function in functions.values():
             function()  # the first call of a kind is not counted
@@ -187,33 +206,50 @@ def _peer(name: str) -> Any:
         return None
 
 
-def _markdown(rows: list[Row], growth: list[Row], threads: int, rounds: int, torch: Any) -> str:
-    peers = ["torch", "textbook", "scipy", "autograd"]
+def _markdown(rows: list[Row], growth: list[Row], rounds: int, torch: Any) -> str:
     lines = [
-        f"Machine: {platform.machine()}, {threads} thread(s); Python {platform.python_version()}, NumPy"
-        f" {np.__version__}, torch {torch.__version__ if torch else 'not installed'}; medians of {rounds} rounds.",
-        "A ratio above 1 means that ours is faster. extra MB: what the call holds beside its arguments and results.",
+        f"Machine: {_processor()}; Python {platform.python_version()}, NumPy {np.__version__},"
+        f" torch {torch.__version__ if torch else 'not installed'}; medians of {rounds} rounds.",
+        "A ratio above 1 means that ours is faster.",
         "",
-        "| layer | dtype | call | ours ms (quartiles) | " + " | ".join(f"{p} / ours" for p in peers) + " | extra MB |",
-        "|---" * (5 + len(peers)) + "|",
+        "| layer | call | dtype | threads | torch / ours, geometric mean | least |",
+        "|---|---|---|---|---|---|",
+    ]
+    for key, values in _ratios(rows).items():
+        mean = np.exp(np.mean(np.log(values)))
+        lines.append(f"| {' | '.join(key)} | {mean:.2f} | {min(values):.2f} |")
+    lines += [
+        "",
+        "Share: of the machine's matrix product, the time of the plain products that the call needs over the time of"
+        " ours. Extra MB: what the call holds beside its arguments and results.",
+        "",
+        "| layer | dtype | threads | call | ours ms (quartiles) | share | "
+        + " / ours | ".join(PEERS)
+        + " / ours | extra MB |",
+        "|---" * (7 + len(PEERS)) + "|",
     ]
     for row in rows:
-        ratios = " | ".join(str(row.get(f"{peer} / ours", "-")) for peer in peers)
-        cells = f"{row['ours ms']} ({row['spread']}) | {ratios} | {row['extra MB']}"
-        lines.append(f"| {row['layer']} | {row['dtype']} | {row['call']} | {cells} |")
-    for key, values in _ratios(rows).items():
-        lines.append(f"\n{' '.join(key)}: torch / ours geometric mean {np.exp(np.mean(np.log(values))):.2f},"
-                     f" least {min(values):.2f}")  # fmt: skip
-    lines += ["", "| batch | us per image |", "|---|---|"]
+        ratios = [str(row.get(f"{peer} / ours", "-")) for peer in ("product", *PEERS)]
+        cells = [f"{row['ours ms']} ({row['spread']})", *ratios, str(row["extra MB"])]
+        lines.append(f"| {row['layer']} | {row['dtype']} | {row['threads']} | {row['call']} | {' | '.join(cells)} |")
+    lines += ["", "| batch of a convolution's forward, float64 | us per image |", "|---|---|"]
     lines += [f"| {row['batch']} | {row['us per image']} |" for row in growth]
     return "\n".join(lines) + "\n"
+
+
+def _processor() -> str:
+    """Return the name of the processor: Linux tells it, elsewhere the kind must do."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({platform.machine()})" if names else platform.machine()
 
 
 def _ratios(rows: list[Row]) -> dict[tuple[str, ...], list[float]]:
     found: dict[tuple[str, ...], list[float]] = {}
     for row in rows:
         if "torch / ours" in row:
-            key = row["layer"].split()[0], row["call"], row["dtype"]
+            key = row["layer"].split()[0], row["call"], row["dtype"], str(row["threads"])
             found.setdefault(key, []).append(row["torch / ours"])
     return found
 

@@ -1,16 +1,17 @@
-"""Guards against slower layers: `pytest layers/benchmarks`, not part of the default run.
+"""Guards against slower and larger layers: `pytest layers/benchmarks`, not part of the default run.
 
 A plain matrix product of the same size runs before each round of the layer, so that the ratio of the two
 medians does not hang on the machine or on what else it does.
 """
 
 import time
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 
-from layers import nn_convolutional_layer
+from layers import nn_convolutional_layer, nn_max_pooling_layer
 
 pytest.importorskip("pytest_benchmark")
 threadpoolctl = pytest.importorskip("threadpoolctl")
@@ -50,3 +51,21 @@ def test_time_beside_a_matrix_product(
     ratio = benchmark.stats.stats.median / float(np.median(products))
     benchmark.extra_info["ratio to a matrix product"] = round(ratio, 2)
     assert ratio <= (forward if call == "forward" else both)
+
+
+@pytest.mark.parametrize("call", ["forward", "backprop"])
+@pytest.mark.parametrize(
+    "layer",
+    [nn_convolutional_layer(3, 3, 56, 64, 64), nn_max_pooling_layer(2, 2), nn_max_pooling_layer(1, 3)],
+    ids=["convolution", "max-pooling 2x2, stride 2", "max-pooling 3x3, stride 1"],
+)
+def test_memory_of_a_call(layer: Any, call: str) -> None:
+    """A call holds at most 32 MB beside its arguments and its results."""
+    x = np.zeros((8, 64, 56, 56))
+    arguments = (x,) if call == "forward" else (x, layer.forward(x))
+    tracemalloc.start()
+    results = getattr(layer, call)(*arguments)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del results
+    assert peak - held <= 32e6
