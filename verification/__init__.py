@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from verification.case import Case
-    from verification.checking import Report, check, check_at
+    from verification.cause import Cause
+    from verification.checking import check, check_at
     from verification.pytest_items import HardeningWarning, verify
+    from verification.report import Report
     from verification.spec import BadArgument, LayerSpec, SpecError
     from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
     from verification.specs.convolution import convolution
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BadArgument",
     "Case",
+    "Cause",
     "HardeningWarning",
     "LayerSpec",
     "Report",
@@ -62,9 +65,10 @@ __all__ = [
 _HOMES = {
     "BadArgument": "spec",
     "Case": "case",
+    "Cause": "cause",
     "HardeningWarning": "pytest_items",
     "LayerSpec": "spec",
-    "Report": "checking",
+    "Report": "report",
     "SpecError": "spec",
     "check": "checking",
     "check_at": "checking",

@@ -6,7 +6,8 @@ from typing import Any
 
 from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
 from verification.case import Case
-from verification.checking import Report, check, check_at
+from verification.checking import check, check_at
+from verification.report import Report
 from verification.spec import LayerSpec
 from verification.specs import convolution, max_pooling
 from verification.specs.convolution import case as convolution_case

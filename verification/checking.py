@@ -1,122 +1,32 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from verification.case import VALUES, Array, Case
+from verification.case import VALUES, Case
+from verification.cause import Cause, Counterexample, PropertyReport
 from verification.declaration import examine
-from verification.diagnosis import NOTHING, Finding, diagnose
 from verification.drawing import quiet
-from verification.failure import Entry, Stopped
+from verification.explain.causes import causes, why_at_ties
+from verification.explain.meaning import meaning
+from verification.failure import Stopped
 from verification.properties import Collected, properties
+from verification.properties.hardening import results_share_no_memory
 from verification.properties.required import (
+    arguments_are_left_alone,
     backprop_is_the_adjoint,
     backprop_matches_directional_differences,
+    history_is_irrelevant,
     is_exact_at_a_realistic_size,
+    memory_layout_is_irrelevant,
 )
+from verification.report import Report
 from verification.search import Outcome, search, survey
 from verification.spec import LayerSpec
 
-
-@dataclass(frozen=True)
-class Counterexample:
-    """The smallest case found: the constructor's arguments, the arrays, and a script of the calls."""
-
-    settings: dict[str, Any]
-    arrays: dict[str, Array] = field(compare=False)
-    script: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it; of more than 1000 entries the shape alone, since the script makes them."""
-        arrays = {
-            name: array.tolist() if array.size <= 1000 else {"shape": array.shape}
-            for name, array in self.arrays.items()
-        }
-        return {"settings": self.settings, "arrays": arrays, "script": self.script}
-
-
-@dataclass(frozen=True)
-class PropertyReport:
-    """What became of one property: "passed", "failed", or "note" (passed, with something to know).
-
-    compared    of a failure: the name of the array that is wrong, the array, and what it should be, where known
-    """
-
-    name: str
-    kind: str
-    verdict: str
-    examples: int
-    message: str = ""
-    counterexample: Counterexample | None = None
-    entries: tuple[Entry, ...] = ()
-    finding: Finding = NOTHING
-    compared: tuple[str, Array, Array] | None = field(default=None, compare=False)
-    seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def sentence(self) -> str:
-        """The property's name as a sentence."""
-        return self.name.replace("_", " ")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "verdict": self.verdict,
-            "examples": self.examples,
-            "seconds": round(self.seconds, 3),
-            "message": self.message,
-            "counterexample": self.counterexample and self.counterexample.to_dict(),
-            "entries": [entry.to_dict() for entry in self.entries],
-            "diagnosis": [diagnosis.to_dict() for diagnosis in self.finding.diagnoses] or None,
-            "conditions": str(self.finding.where) if self.finding.where else None,
-        }
-
-
-@dataclass(frozen=True)
-class Report:
-    """The verdict on one layer. Hardening properties count towards it only where strict."""
-
-    name: str
-    properties: tuple[PropertyReport, ...]
-    strict: bool = False
-
-    @property
-    def failures(self) -> tuple[PropertyReport, ...]:
-        """The properties that failed, whether they count or not."""
-        return tuple(report for report in self.properties if report.verdict == "failed")
-
-    @property
-    def passed(self) -> bool:
-        """Whether every property that counts holds."""
-        return not any(self.counts(report) for report in self.failures)
-
-    def counts(self, report: PropertyReport) -> bool:
-        """Return whether a failure of this property counts towards the verdict."""
-        return self.strict or report.kind == "required"
-
-    @property
-    def verdict(self) -> str:
-        """passed or failed."""
-        return "passed" if self.passed else "failed"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return one entry of "layers" as the command's JSON has it."""
-        return {
-            "name": self.name,
-            "verdict": self.verdict,
-            "properties": [report.to_dict() for report in self.properties],
-        }
-
-    def __str__(self) -> str:
-        lines = [f"{self.name}: {self.verdict}"]
-        lines += [f"  {r.verdict:7}{r.name} ({r.examples} examples)" for r in self.properties]
-        lines += [f"\n{report.sentence}\n{failure_text(report)}" for report in self.failures]
-        return "\n".join(lines)
+HOLDING = (history_is_irrelevant, memory_layout_is_irrelevant, results_share_no_memory)
+"""Properties that give a layer arrays to keep: they say nothing of a layer that writes into its arguments."""
 
 
 def check(
@@ -139,13 +49,14 @@ def check(
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
+    known = frozenset().union(*(outcome.wrong for outcome in outcomes.values()))
     # A large case takes long to simplify, and is of no use beside a small one.
     small = any(outcome.failure and item.kind == "required" for item, outcome in outcomes.items())
     for item in items:
         if item not in outcomes:
             simplify = not (small and item.function is is_exact_at_a_realistic_size)
-            outcomes[item] = search(spec, item, profile, seed, simplify=simplify)
-    return Report(spec.name, tuple(report_on(spec, {item: outcomes[item] for item in items}, progress)), strict)
+            outcomes[item] = search(spec, replace(item, known=known), profile, seed, simplify=simplify)
+    return report_on(spec, {item: outcomes[item] for item in items}, strict, progress)
 
 
 def check_at(spec: LayerSpec, case: Case) -> Report:
@@ -159,45 +70,90 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     items = [item for item in properties(spec) if item.function is is_exact_at_a_realistic_size]
     if not items:
         raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")
-    profile = quiet(1)
-    return Report(spec.name, tuple(report_on(spec, {item: search(spec, item, profile) for item in items})))
+    return report_on(spec, {item: search(spec, item, quiet(1)) for item in items})
 
 
 def report_on(
-    spec: LayerSpec, outcomes: Mapping[Collected, Outcome], progress: Callable[[str], None] = lambda _doing: None
-) -> list[PropertyReport]:
-    """Return the reports of these searches, with what is found of those that failed."""
-    failed = {item: outcome.failure for item, outcome in outcomes.items() if outcome.failure and not outcome.stopped}
-    findings: dict[Collected, Finding] = {}
-    if failed:
+    spec: LayerSpec,
+    outcomes: Mapping[Collected, Outcome],
+    strict: bool = False,
+    progress: Callable[[str], None] = lambda _doing: None,
+) -> Report:
+    """Return the report of these searches, with the causes of what failed."""
+    plain: list[Cause] = []
+    if any(outcome.failure and item.plain and not outcome.stopped for item, outcome in outcomes.items()):
         progress("looking for what explains the failures")
-        with suppress(Stopped):
-            findings = dict(zip(failed, diagnose(spec, list(failed), list(failed.values())), strict=True))
-    return [_report(spec, item, outcome, findings.get(item, NOTHING)) for item, outcome in outcomes.items()]
+        try:
+            plain = causes(spec)
+        except Stopped as stopped:
+            plain = [Cause(None, "ended", "", str(stopped))]
+    outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
+    changes = [
+        _cause(spec, item, outcome)
+        for item, outcome in outcomes.items()
+        if outcome.failure and (outcome.stopped or not (item.plain and plain))
+    ]
+    verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
+    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict)
 
 
-def _report(spec: LayerSpec, collected: Collected, outcome: Outcome, finding: Finding) -> PropertyReport:
-    common: dict[str, Any] = {
-        "name": collected.name, "kind": collected.kind, "examples": outcome.examples,
-        "seconds": outcome.seconds,
-    }  # fmt: skip
+def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
+    """Return the outcome; none, of a property that gives a layer arrays to keep where the layer writes into them."""
+    mutates = any(one.failure for other, one in outcomes.items() if other.function is arguments_are_left_alone)
+    return Outcome(examples=outcome.examples) if mutates and item.function in HOLDING else outcome
+
+
+def _told_once(found: Iterable[Cause]) -> list[Cause]:
+    """Return the causes, those that count first, of these what raises, then what is explained; each mistake once."""
+    order = sorted(found, key=lambda cause: (not cause.required, cause.kind != "raised", not cause.why))
+    told: dict[object, Cause] = {}
+    for cause in order:
+        told.setdefault(cause.why or id(cause), cause)
+    return list(told.values())
+
+
+def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
+    """Return the cause of a property that fails."""
+    failure = outcome.failure
+    assert failure is not None
+    why = meaning(item.name, failure)
+    if not why and spec.piecewise_linear and item.function in spec.properties and failure.array.startswith("dLdx"):
+        why = why_at_ties(spec)
+    return Cause(
+        array=failure.array or None,
+        kind="ended" if outcome.stopped else "property",
+        property_name=item.name,
+        message=failure.message(),
+        required=item.kind == "required",
+        why=why,
+        line=failure.line,
+        wrong=1,
+        asked=outcome.examples,
+        counterexample=Counterexample.of(outcome.case, outcome.script) if outcome.case else None,
+        entries=failure.entries,
+        compared=failure.compared,
+    )
+
+
+def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyReport:
+    """Return what became of a property."""
+
+    def said(verdict: str, message: str = "") -> PropertyReport:
+        return PropertyReport(item.name, item.kind, verdict, outcome.examples, message, outcome.seconds)
+
     if outcome.failure:
-        case, counterexample = outcome.case, None
-        if case:
-            counterexample = Counterexample(dict(case.settings), dict(case.arrays), outcome.script)
-        return PropertyReport(
-            verdict="failed", message=outcome.failure.message(), counterexample=counterexample,
-            entries=outcome.failure.entries, finding=finding, compared=outcome.failure.compared, **common,
-        )  # fmt: skip
+        return said("failed", outcome.failure.message())
+    if not outcome.judged:
+        return said("not judged", "what it needs is wrong already when it is asked plainly")
     if outcome.rounded:
-        message = (
+        return said(
+            "note",
             f"rounded in {outcome.rounded} of {outcome.examples} examples, by up to"
-            f" {outcome.largest_rounding:.1e}, where a sum of products is exact: right, as an FFT is"
+            f" {outcome.largest_rounding:.1e}, where a sum of products is exact: right, as an FFT is",
         )
-        return PropertyReport(verdict="note", message=message, **common)
     identity = backprop_is_the_adjoint if spec.affine_in else backprop_matches_directional_differences
-    message = missed(outcome.random) if outcome.random and collected.function is identity and not spec.rtol else ""
-    return PropertyReport(verdict="passed", message=message, **common)
+    escaping = outcome.random and item.function is identity and not spec.rtol
+    return said("passed", missed(outcome.random) if escaping else "")
 
 
 def missed(examples: int) -> str:
@@ -211,18 +167,3 @@ def missed(examples: int) -> str:
         f"a gradient wrong for the shape and parameters of one example escaped it with probability at most"
         f" 2/{VALUES}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
     )
-
-
-def failure_text(report: PropertyReport) -> str:
-    """Return what a failure says: what is wrong and where, what explains it, and the script that reproduces it."""
-    text = report.message
-    known = [diagnosis.sentence for diagnosis in report.finding.diagnoses]
-    if known:
-        text += "\n\nWhy: " + "\n  or: ".join(known)
-    if report.finding.where and not any(str(report.finding.where) in sentence for sentence in known):
-        text += f"\n\nWhere: {report.finding.where}"
-    if report.counterexample:
-        text += "\n\nThe smallest case found, without layerproof:\n\n" + "".join(
-            f"    {line}\n" if line else "\n" for line in report.counterexample.script.splitlines()
-        )
-    return text

@@ -51,6 +51,7 @@ class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat
     array: str = ""
     error: str = ""
     line: int | None = None
+    unsteady = False
 
     def __init__(
         self,
@@ -93,6 +94,10 @@ def number(value: float) -> str:
 
 def _json(value: float) -> float | str:
     return value if np.isfinite(value) else str(value)
+
+
+class NotJudged(Exception):  # noqa: N818  no error
+    """A property has nothing to judge: what it needs is wrong already when it is asked plainly."""
 
 
 class Stopped(BaseException):

@@ -3,6 +3,7 @@
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ class Layer:
         self.trial, self.spec = trial, trial.spec
         self._script = trial.script
         self._forwarded: object = None
+        self._parameters: dict[str, Given] = {}
         make, settings = self.spec.make, trial.case.settings
         if self._script:
             self._written = self._script.construct(settings)
@@ -47,6 +49,7 @@ class Layer:
         """Set a parameter to another array."""
         if self._script:
             self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
+        self._parameters[name] = value
         _guarded(f"setting {name}", lambda: self.instance.set(name, value))
 
     def overwrite(self, name: str, values: Array) -> None:
@@ -57,6 +60,7 @@ class Layer:
         except ValueError:
             self.assign(name, values)
             return
+        self._parameters[name] = values
         if self._script:
             self._script.overwrite(self._written, name, values)
 
@@ -154,6 +158,8 @@ class Layer:
 
     def _call(self, method: str, results: list[str], *, hold: bool = False, **given: Given) -> Any:
         """Call a method, and write the call down."""
+        if self.trial.calls is not None:
+            self._keep(**given)
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
             return _guarded(method, lambda: call(method, *given.values()))
@@ -170,6 +176,14 @@ class Layer:
             for value, kept in zip(given.values(), held, strict=True):
                 if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
                     self._script.copies_needed = True
+
+    def _keep(self, x: Given, dLdy: Given | None = None) -> None:
+        """Keep the case of a call, as it would be asked plainly."""
+        assert self.trial.calls is not None
+        arrays = {**self.trial.case.arrays, **self._parameters, "x": x, **({} if dLdy is None else {"dLdy": dLdy})}
+        plain = {name: np.array(one.read() if isinstance(one, Held) else one) for name, one in arrays.items()}
+        plain = {name: array if name in self.spec.constants else array.astype(float) for name, array in plain.items()}
+        self.trial.calls.append(replace(self.trial.case, arrays=plain))
 
     def _variable(self, name: str, value: Given) -> str:
         assert self._script

@@ -1,4 +1,4 @@
-"""Asks a layer plain questions, case by case, to the end: is y right, and is each gradient?
+"""Asks a layer plain questions, case by case, to the end: whether y is right, and each gradient.
 
 Plain is: a new layer, arrays of float64 in C order, forward(x), then backprop(x, dLdy). What one answer is does not
 keep the others from being asked.
@@ -12,7 +12,7 @@ import numpy as np
 from verification.case import Array, Case, whole
 from verification.failure import PropertyFailed
 from verification.spec import LayerSpec
-from verification.trial import ROUNDING, Trial
+from verification.trial import HERE, PLACE, ROUNDING, Trial
 
 REDRAWS = 2
 """How often the values of a case are drawn again: where a layer is wrong, its answer may still be right by chance."""
@@ -71,7 +71,8 @@ def ask(trial: Trial) -> Answers:
     """Ask for y and each gradient of a case."""
     spec = trial.spec
     if spec.piecewise_linear:  # away from the kinks, where the gradient is one array and no other
-        trial = Trial(spec, replace(trial.case, arrays={**trial.case.arrays, "x": trial.smooth_arguments()["x"]}))
+        smooth = {**trial.case.arrays, "x": trial.smooth_arguments()["x"], "dLdy": trial.dLdy}
+        trial = Trial(spec, replace(trial.case, arrays=smooth), trial.script)
     layer, forward_raised = None, False
     try:
         layer = trial.layer()
@@ -96,6 +97,7 @@ def observe(spec: LayerSpec, cases: Iterable[Case]) -> list[Row]:
     """Ask for each of these cases, and for others of the same sizes."""
     rows = []
     for case in cases:
+        case = replace(case, picked={PLACE: HERE})
         variants = [case, *(_redrawn(case, i) for i in range(REDRAWS) if not spec.rtol and not spec.constants)]
         rows.append(Row(case, tuple(ask(Trial(spec, variant)) for variant in variants)))
     return rows

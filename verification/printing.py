@@ -11,12 +11,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from verification.accuracy import TESTS, Accuracy, text
-from verification.checking import Report, failure_text
+from verification.report import Report
+from verification.text import blocks, short
 
 if TYPE_CHECKING:
     from verification.judge.verdict import FileVerdict
 
-STYLES = {"passed": "green", "failed": "bold red", "note": "yellow"}
+STYLES = {"passed": "green", "failed": "bold red", "note": "yellow", "not judged": "dim"}
 
 
 def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
@@ -85,23 +86,22 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
 
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
     """Print table, notes and failures; and the verdict, unless seconds is None."""
+    for report in reports:
+        if not report.mistakes:
+            continue
+        count = f"{len(report.mistakes)} mistake" + "s" * (len(report.mistakes) > 1)
+        console.print(f"\n[{STYLES['failed']}]{report.name}: {count}[/]\n")
+        console.print("\n".join(blocks(report.mistakes)).rstrip(), markup=False, soft_wrap=True)
     if reports:
+        console.print()
         console.print(table(reports, plain=not console.is_terminal, times=seconds is not None))
     for report in reports:
-        for item in report.properties:
-            if item.verdict != "failed" and item.message:
-                console.print(f"{report.name}: {item.sentence}: {item.message}.", style="dim", markup=False)
+        for line in short(report.notes):
+            console.print(line if not line.startswith("Hardening") else f"{report.name}: {line}", markup=False)
     for report in reports:
-        said: dict[str, str] = {}
-        for item in report.failures:
-            counts = report.counts(item)
-            aside = "" if counts else " (hardening: counts with --strict only)"
-            console.print(f"\n[{STYLES['failed']}]FAILED {report.name}: {item.sentence}[/]{aside}")
-            written = failure_text(item).rstrip() if counts else item.message
-            if item.message in said:
-                written = f"{item.message.splitlines()[0]}, as above: {said[item.message]}"
-            said.setdefault(item.message, item.sentence)
-            console.print(written, markup=False, soft_wrap=True)
+        for item in report.properties:
+            if item.verdict in ("passed", "note") and item.message:
+                console.print(f"{report.name}: {item.sentence}: {item.message}.", style="dim", markup=False)
     if seconds is None:
         return
     verdict = "passed" if all(report.passed for report in reports) else "failed"

@@ -10,12 +10,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from verification.case import Case
-from verification.checking import failure_text, report_on
+from verification.checking import report_on
 from verification.declaration import problem_of
-from verification.failure import PropertyFailed
+from verification.failure import NotJudged, PropertyFailed
 from verification.properties import Collected, properties
 from verification.search import Outcome
 from verification.spec import LayerSpec
+from verification.text import blocks
 from verification.trial import Trial
 
 
@@ -33,6 +34,7 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
     examined = cache(partial(problem_of, spec))
     failed: set[object] = set()
+    judged: set[Collected] = set()
     warned: set[Collected] = set()
 
     @pytest.mark.parametrize("collected", items)
@@ -46,6 +48,9 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
         trial = Trial(spec, case)
         try:
             collected.check(trial)
+            judged.add(collected)
+        except NotJudged:
+            pass
         except PropertyFailed as failure:
             if collected.kind == "hardening" and not strict:
                 if collected not in warned:
@@ -107,7 +112,8 @@ class Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # mypy 
         outcome = Outcome()
         try:
             outcome.fail(self.spec, self.collected, self.case)
-            (report,) = report_on(self.spec, {self.collected: outcome})
+            report = report_on(self.spec, {self.collected: outcome})
         except Exception:  # which pytest would take for one of its own, and end
             return f"{self.spec.name}: {self.collected.name} fails, and so does its explanation\n{format_exc()}"
-        return f"{self.spec.name}: {report.sentence}\n{failure_text(report)}"
+        sentence = self.collected.name.replace("_", " ")
+        return "\n".join([f"{self.spec.name}: {sentence}", *blocks(report.causes)])

@@ -16,7 +16,7 @@ from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
 from verification.case import Array, Case
-from verification.failure import NotTried, PropertyFailed, Stopped
+from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
@@ -27,11 +27,15 @@ UNSTEADY = PropertyFailed(
 )
 
 
+UNSTEADY.unsteady = True
+
+
 @dataclass
 class Outcome:
     """What was found: the examples run, those with random values, how many rounded, the smallest failure."""
 
     examples: int = 0
+    judged: int = 0
     random: int = 0
     rounded: int = 0
     largest_rounding: float = 0.0
@@ -40,12 +44,17 @@ class Outcome:
     stopped: bool = False
     case: Case | None = None
     script: str = ""
+    wrong: frozenset[str] = frozenset()
+    """Arrays whose plain answers were wrong for any example."""
 
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
         trial.rounded = 0.0
         try:
             item.check(trial)
+            self.judged += 1
+        except NotJudged:
+            pass
         finally:
             self.examples += 1
             self.random += trial.case.seed > 1
@@ -68,7 +77,7 @@ class Outcome:
         if isinstance(stopped, NotTried):
             return
         self.case, script = case, Script(spec.make, case)
-        with suppress(PropertyFailed, Stopped):
+        with suppress(PropertyFailed, Stopped, NotJudged):
             item.check(Trial(spec, case, script))
         self.script = script.text(self.failure)
 
@@ -95,6 +104,7 @@ def survey(
                 outcome.case = case
             except Stopped as stopped:
                 outcome.stop(spec, item, case, stopped)
+            outcome.wrong |= trial.plain or frozenset()
             outcome.seconds += time.perf_counter() - start
 
     seeded(seed)(profile(given(items[0].cases)(run)))()
@@ -162,6 +172,8 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             collected.check(Trial(spec, case))
         except PropertyFailed:
             return True
+        except NotJudged:
+            return False
         except Stopped:  # this one does not end, where others do: as it is, it is simple enough
             left = 0
             return None
@@ -234,4 +246,6 @@ def _failure(collected: Collected, trial: Trial) -> PropertyFailed | None:
         collected.check(trial)
     except PropertyFailed as failure:
         return failure
+    except NotJudged:
+        pass
     return None

@@ -62,6 +62,7 @@ class LayerSpec:
     terms       called like reference, returns how many products an entry of y sums; bounds rounding
     magnitude   called like reference on absolute values, returns a bound on the sum of the absolute
                 products; the reference itself unless coefficients of the layer's own may be negative
+    usual       a strategy of small cases near what people use, where many layers are right that are not elsewhere
     realistic   one case of a size as in real use, to be checked exactly too
     bad_arguments     calls that the layer should refuse
     properties  further properties of this layer, as required as the general ones
@@ -90,6 +91,7 @@ class LayerSpec:
     batch_independent: bool = True
     terms: Callable[..., int] | None = None
     magnitude: Callable[..., Array] | None = None
+    usual: st.SearchStrategy[Case] | None = None
     realistic: Case | None = None
     bad_arguments: tuple[BadArgument, ...] = ()
     properties: tuple[Property, ...] = ()

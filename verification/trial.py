@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array, Case, Option, pick, real, whole
-from verification.failure import Entry, PropertyFailed, entries
+from verification.failure import Entry, NotJudged, PropertyFailed, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
@@ -46,6 +46,10 @@ class Trial:
         }
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
+        self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
+        self.judged = False
+        self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
+        self.calls: list[Case] | None = None  # made by a property, if they are to be kept
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
@@ -190,6 +194,8 @@ class Trial:
         "forward(x)", and the name for others. Where actual is not itself a result of the layer, `shows` is the
         expression of it: trial.expression(dLdx, "{}.sum()").
         """
+        if self.skips(_array(name)):
+            return
         label = label or ("y" if name == "forward(x)" else name)
         shows = shows or self.expression(actual)
         self.expect_shape(name, actual, expected.shape, because, shows)
@@ -210,18 +216,25 @@ class Trial:
             actual.size,
             (label, actual, expected),
             shows,
-        ).about("values", "y" if name.startswith("forward") else name)
+        ).about("values", _array(name))
+
+    def skips(self, array: str) -> bool:
+        """Return whether an array is not judged, since its plain answer is wrong; note that something is, if it is."""
+        self.judged |= array not in self.wrong
+        return array in self.wrong
 
     def expect_shape(
         self, name: str, actual: Array, shape: tuple[int, ...], because: str = "", shows: str = ""
     ) -> Array:
-        """Return the array; raise unless it has this shape."""
+        """Return the array; raise unless it has this shape, and is judged."""
         if actual.shape != shape:
+            if _array(name) in self.wrong:
+                raise NotJudged
             shows = shows or self.expression(actual)
             raise PropertyFailed(
                 f"{name} has shape {actual.shape}, but should have shape {shape}{because}",
                 shows=shows and f"{shows}.shape",
-            ).about("shape", "y" if name.startswith("forward") else name)
+            ).about("shape", _array(name))
         return actual
 
     def expression(self, result: object, of: str = "{}") -> str:
@@ -319,6 +332,11 @@ class Trial:
         here, there = left[0] * left[1], right[0] * right[1]
         size = max(1.0, float(np.sum(abs(here)) + np.sum(abs(there))))
         return bool(abs(np.sum(here) - np.sum(there)) <= (self.spec.rtol or ROUNDING) * size)
+
+
+def _array(name: str) -> str:
+    """Return the array that something is the name of: y for "forward(x)"."""
+    return "y" if name.startswith("forward") else name
 
 
 def _contradicts(name: str) -> PropertyFailed:

@@ -7,29 +7,15 @@ its own style and its one script by their hashes, pictures that are part of it, 
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 
 from verification.accuracy import TESTS
-from verification.checking import PropertyReport, Report
+from verification.cause import Cause
 from verification.judge.pictures import Picture, pictures
 from verification.judge.rubric import Row
 from verification.judge.verdict import FileVerdict, LayerVerdict
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What the page says of failures with one message: in full of the first property, the others by name."""
-
-    item: PropertyReport
-    others: tuple[PropertyReport, ...]
-    counts: bool
-    why: tuple[str, ...]
-    why_as_above: bool
-    where: str
-    pictures: tuple[Picture, ...]
 
 
 def page(verdict: FileVerdict, rows: Sequence[Row] = (), problems: Sequence[str] = ()) -> str:
@@ -68,32 +54,12 @@ def headline(layer: LayerVerdict) -> str:
     """Say in a sentence what is wrong with a layer, or that nothing is."""
     if layer.report is None:
         return layer.problem
-    counting = [item for item in layer.report.failures if layer.report.counts(item)]
-    known = [diagnosis.sentence for item in counting for diagnosis in item.finding.diagnoses]
-    return [*known, *(item.message.partition("\n")[0] for item in counting), "Every required property holds."][0]
+    return [*(cause.headline for cause in layer.report.mistakes), "Every required property holds."][0]
 
 
-def failures(report: Report) -> list[Failure]:
-    """Return what is to be said of the failures, those that count first; an explanation once."""
-    groups: dict[str, list[PropertyReport]] = {}
-    for item in sorted(report.failures, key=lambda item: not report.counts(item)):
-        groups.setdefault(item.message, []).append(item)
-    result: list[Failure] = []
-    known: set[str] = set()
-    for item, *others in groups.values():
-        sentences = [diagnosis.sentence for diagnosis in item.finding.diagnoses]
-        where = str(item.finding.where or "")
-        result.append(
-            Failure(
-                item, tuple(others), report.counts(item),
-                why=tuple(sentence for sentence in sentences if sentence not in known),
-                why_as_above=bool(sentences) and known.issuperset(sentences),
-                where="" if any(where in sentence for sentence in sentences) else where,
-                pictures=pictures(*item.compared) if item.compared else (),
-            )
-        )  # fmt: skip
-        known.update(sentences)
-    return result
+def drawn(cause: Cause) -> tuple[Picture, ...]:
+    """Return the pictures of what is wrong."""
+    return pictures(*cause.compared) if cause.compared else ()
 
 
 def sha256(text: str) -> str:
@@ -105,4 +71,4 @@ ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
     trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
-ENVIRONMENT.globals.update(failures=failures, headline=headline, sha256=sha256)
+ENVIRONMENT.globals.update(drawn=drawn, headline=headline, sha256=sha256)

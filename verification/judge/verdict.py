@@ -8,13 +8,13 @@ import numpy as np
 
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS, Kind
-from verification.checking import Report
 from verification.construction import misfit
 from verification.failure import PropertyFailed, Stopped
 from verification.judge.own_test import OwnTest, changed, own_test
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission
 from verification.judge.session import plain
+from verification.report import Report
 
 TIES = "right but for ties"
 """What is said of a layer whose only mistake is one of OF_TIES: how it gives gradient to equal entries."""
@@ -47,14 +47,16 @@ class LayerVerdict:
             return "not judged" if self.class_name else "no class"
         if self.report.passed:
             return "right"
-        counting = [item.finding.diagnoses for item in self.report.failures if self.report.counts(item)]
-        ties = all(found and {one.family for one in found} <= OF_TIES for found in counting)
+        found = [why.family for cause in self.report.mistakes for why in cause.why]
+        ties = all(cause.why for cause in self.report.mistakes) and set(found) <= OF_TIES
         return TIES if ties else "wrong"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it: no times, so that the same seed gives the same text."""
         report: dict[str, Any] = (
-            self.report.to_dict() if self.report else {"name": self.name, "verdict": "failed", "properties": []}
+            self.report.to_dict()
+            if self.report
+            else {"name": self.name, "verdict": "failed", "causes": [], "properties": []}
         )
         properties = [{key: item[key] for key in item if key != "seconds"} for item in report["properties"]]
         return {**report, "properties": properties, "class": self.class_name or None, "problem": self.problem or None}

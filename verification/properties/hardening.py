@@ -40,10 +40,10 @@ def integers_count_as_real_numbers(trial: Trial) -> None:
         kind = np.uint8 if x.max() < 256 else np.int64
     x = x.astype(np.int64).astype(kind)
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
-    layer, dLdy = trial.layer(halves), trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
+    dLdy = trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
-    y, returned = layer.both(x.astype(float), dLdy)
-    y_of_integers, returned_of_integers = layer.both(x, dLdy)
+    y, returned = trial.layer(halves).both(x.astype(float), dLdy)
+    y_of_integers, returned_of_integers = trial.layer(halves).both(x, dLdy)
     trial.compare("forward(x)", y_of_integers, y, because)
     for name, gradient in returned_of_integers.items():
         trial.compare(f"dLd{name}", gradient, returned[name], because)
@@ -82,4 +82,4 @@ def bad_arguments_are_refused(trial: Trial) -> None:
                 f"{bad.description}: accepted, but should raise a ValueError that names {bad.argument},"
                 " what was given and what was expected",
                 shows=layer.last_result(),
-            )
+            ).about("accepted")

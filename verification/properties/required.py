@@ -45,9 +45,9 @@ def backprop_is_linear_in_the_upstream_gradient(trial: Trial) -> None:
 
     That backprop(x, u + v) == backprop(x, u) + backprop(x, v) follows from the identities above.
     """
-    layer, u = trial.layer(), trial.dLdy
-    once = gradients(trial, layer, trial.x, u)
-    for name, gradient in gradients(trial, layer, trial.x, -3.0 * u).items():
+    u = trial.dLdy
+    once = gradients(trial, trial.layer(), trial.x, u)
+    for name, gradient in gradients(trial, trial.layer(), trial.x, -3.0 * u).items():
         trial.compare(f"dLd{name}", gradient, -3.0 * once[name], " for dLdy = -3u: it is not -3 times that for u")
 
 
@@ -148,7 +148,7 @@ def batch_items_are_independent(trial: Trial) -> None:
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, turned_u])
     layer, i = trial.layer(), trial.pick("image", range(len(x)))
     y, returned = layer.forward(x), gradients(trial, layer, x, u)
-    y_alone, returned_alone = layer.both(x[i : i + 1], u[i : i + 1])
+    y_alone, returned_alone = trial.layer().both(x[i : i + 1], u[i : i + 1])
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)
     pairs = [("forward(x)", y, y_alone)]

@@ -32,6 +32,7 @@ def convolution(implementation: Callable[..., Any]) -> LayerSpec:
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
+        usual=usual_cases(),
         realistic=case(8, 3, 8, 3, 3, 29, 29, seed=2),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
@@ -49,6 +50,27 @@ def convolution_cases() -> st.SearchStrategy[Case]:
         images=(1, 3), channels=(1, 3), filters=(1, 3), filter_width=(1, 4), filter_height=(1, 4),
         extra_width=(0, 5), extra_height=(0, 5), seed=SEEDS,
     ).map(lambda drawn: case(**drawn))  # fmt: skip
+
+
+MANY = {4: 8}
+"""The assignment's number of images and of filters, drawn now and then."""
+
+
+def usual_cases() -> st.SearchStrategy[Case]:
+    """Cases near the assignment's: filters of 3 x 3, square images, as many images as filters or as channels."""
+
+    def near(drawn: dict[str, int]) -> Case:
+        images, filters = MANY.get(drawn["images"], drawn["images"]), MANY.get(drawn["filters"], drawn["filters"])
+        filters = images if drawn["equal"] else filters
+        width, extra = drawn["filter_width"], drawn["extra"]
+        height = 3 if drawn["square"] else drawn["filter_height"]
+        return case(images, drawn["channels"], filters, 3 if drawn["square"] else width, height, extra,
+                    extra if drawn["square"] else extra + 1, drawn["seed"])  # fmt: skip
+
+    return numbers(
+        images=(1, 4), channels=(1, 3), filters=(1, 4), equal=(0, 1), square=(0, 3), filter_width=(2, 3),
+        filter_height=(2, 5), extra=(0, 4), seed=SEEDS,
+    ).map(near)  # fmt: skip
 
 
 def case(

@@ -29,6 +29,7 @@ def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
         reference=maximum,
         piecewise_linear=True,
         terms=lambda **_: 1,
+        usual=usual_cases(),
         realistic=case(8, 3, 2, 2, 30, 30, values=0, seed=2),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
@@ -48,6 +49,20 @@ def max_pooling_cases() -> st.SearchStrategy[Case]:
         images=(1, 3), channels=(1, 3), pool_size=(1, 4), stride=(1, 4),
         extra_width=(0, 6), extra_height=(0, 6), values=(0, 2), seed=SEEDS,
     ).map(lambda drawn: case(**drawn))  # fmt: skip
+
+
+def usual_cases() -> st.SearchStrategy[Case]:
+    """Cases near the assignment's: windows of 2 x 2 or 3 x 3 that touch, or nearly so, and mostly fill the image."""
+
+    def near(drawn: dict[str, int]) -> Case:
+        pool, stride = drawn["pool_size"], drawn["pool_size"] if drawn["touching"] else drawn["stride"]
+        across, down = (drawn[side] * stride + (drawn["rest"] == 3) for side in ("across", "down"))
+        return case(drawn["images"], drawn["channels"], pool, stride, across, down, 0, drawn["seed"])
+
+    return numbers(
+        images=(1, 3), channels=(1, 3), pool_size=(2, 3), stride=(1, 3), touching=(0, 3), across=(0, 2), down=(0, 2),
+        rest=(0, 3), seed=SEEDS,
+    ).map(near)  # fmt: skip
 
 
 def case(
@@ -141,13 +156,14 @@ def _window(trial: Trial, i: int, j: int) -> tuple[slice, ...]:
 def _shared(trial: Trial, share: Callable[[Array], Array], *, add: bool = True, whole_window: bool = False) -> Array:
     """Return dLdx with this share (n, c, pool_size, pool_size) of dLdy for the entries of each window.
 
-    Where windows overlap shares are added up, or else the later one stays: where it is not 0, or all of it.
+    Where windows overlap shares are added up, or else the later one stays: where there is one, or all of it.
     """
     dLdx = np.zeros(trial.x.shape)
     for i, j in np.ndindex(trial.dLdy.shape[2:]):
         window = _window(trial, i, j)
-        part = share(trial.x[window]) * trial.dLdy[:, :, i, j, None, None]
-        dLdx[window] = dLdx[window] + part if add else np.where((part != 0) | whole_window, part, dLdx[window])
+        shares = share(trial.x[window])
+        part = shares * trial.dLdy[:, :, i, j, None, None]
+        dLdx[window] = dLdx[window] + part if add else np.where((shares != 0) | whole_window, part, dLdx[window])
     return dLdx
 
 
@@ -176,6 +192,86 @@ def _size_and_stride_swapped(trial: Trial) -> Array | None:
     return maximum(trial.x, pool, stride) if stride <= min(trial.x.shape[2:]) else None
 
 
+def _of_size(count: Callable[[int, int, int], int]) -> Callable[[Trial], Array | None]:
+    """Return the mistake of another size of y, of which windows that reach beyond x are cut off."""
+
+    def wrong(trial: Trial) -> Array | None:
+        stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+        w, h = (count(side, stride, pool) for side in trial.x.shape[2:])
+        if w == 0 or h == 0:
+            return np.zeros((*trial.x.shape[:2], w, h))
+        if max((w - 1) * stride - trial.x.shape[2], (h - 1) * stride - trial.x.shape[3]) >= 0:
+            return None
+        y = np.zeros((*trial.x.shape[:2], w, h))
+        for i, j in np.ndindex(w, h):
+            y[:, :, i, j] = trial.x[_window(trial, i, j)].max(axis=(2, 3))
+        return y
+
+    return wrong
+
+
+def _of_pool(pool: int) -> Callable[[Trial], Array | None]:
+    return lambda trial: (
+        maximum(trial.x, trial.case.settings["stride"], pool) if min(trial.x.shape[2:]) >= pool else None
+    )
+
+
+def _placed(step: Callable[[Trial], int], split: Callable[[Trial], int]) -> Callable[[Trial], Array | None]:
+    """Return the mistake of putting dLdy where another step between windows, or side of a window, leads."""
+
+    def wrong(trial: Trial) -> Array | None:
+        dLdx = np.zeros(trial.x.shape)
+        for n, c, i, j in np.argwhere(np.ones(trial.dLdy.shape)).tolist():
+            window = trial.x[n, c][_window(trial, i, j)[2:]]
+            place = int(window.argmax())
+            row, column = i * step(trial) + place // split(trial), j * step(trial) + place % split(trial)
+            if row >= dLdx.shape[2] or column >= dLdx.shape[3]:
+                return None
+            dLdx[n, c, row, column] += trial.dLdy[n, c, i, j]
+        return dLdx
+
+    return wrong
+
+
+def _searched(step: Callable[[Trial], int]) -> Callable[[Trial], Array | None]:
+    """Return the mistake of other windows in backprop, which start every so many entries."""
+
+    def wrong(trial: Trial) -> Array | None:
+        pool, dLdx = trial.case.settings["pool_size"], np.zeros(trial.x.shape)
+        for i, j in np.ndindex(trial.dLdy.shape[2:]):
+            window = np.s_[:, :, i * step(trial) : i * step(trial) + pool, j * step(trial) : j * step(trial) + pool]
+            if trial.x[window].size == 0:
+                return None
+            dLdx[window] += _first(trial.x[window]) * trial.dLdy[:, :, i, j, None, None]
+        return dLdx
+
+    return wrong
+
+
+def _stride(trial: Trial) -> int:
+    return int(trial.case.settings["stride"])
+
+
+def _pool(trial: Trial) -> int:
+    return int(trial.case.settings["pool_size"])
+
+
+def _two(_trial: Trial) -> int:
+    return 2
+
+
+def _last_left_out(trial: Trial) -> Array | None:
+    """Return y whose last row and column stay 0 where the windows fill x: loops that end at width - pool_size."""
+    stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+    y = trial.y.copy()
+    if (trial.x.shape[2] - pool) % stride == 0:
+        y[:, :, -1] = 0
+    if (trial.x.shape[3] - pool) % stride == 0:
+        y[..., -1] = 0
+    return y
+
+
+STEPS = "windows start every pool_size entries, whatever the stride"
 MISTAKES = (
     Mistake("zero-start", "y", "the maximum starts at 0, so windows of negative entries give 0: start at -inf",
             lambda trial: np.maximum(trial.y, 0)),
@@ -191,7 +287,24 @@ MISTAKES = (
             lambda trial: _each_window(trial, lambda window: abs(window).max(axis=(2, 3)))),
     Mistake("wrong-operation", "y", "y holds the first entry of each window, not the largest",
             lambda trial: _each_window(trial, lambda window: window[:, :, 0, 0])),
-    Mistake("hard-coded-stride", "y", "windows start every pool_size entries, whatever the stride",
+    Mistake("output-size", "y", "y has width // pool_size rows; it should be (width - pool_size) // stride + 1",
+            _of_size(lambda side, stride, pool: side // pool)),
+    Mistake("output-size", "y", "y has width // stride rows; it should be (width - pool_size) // stride + 1",
+            _of_size(lambda side, stride, pool: side // stride)),
+    Mistake("output-size", "y", "y has (width - pool_size) // stride rows: one more belongs, + 1",
+            _of_size(lambda side, stride, pool: (side - pool) // stride)),
+    Mistake("border-missing", "y", "the last row and column of y stay 0 where windows fill x: the loops end too early",
+            _last_left_out),
+    Mistake("hard-coded-size", "y", "windows are 2 x 2, whatever pool_size is", _of_pool(2)),
+    Mistake("hard-coded-size", "y", "windows are 3 x 3, whatever pool_size is", _of_pool(3)),
+    Mistake("hard-coded-stride", "dLdx", STEPS, _placed(_pool, _pool)),
+    Mistake("hard-coded-stride", "dLdx", STEPS, _searched(_pool)),
+    Mistake("hard-coded-stride", "dLdx", "windows start every 2 entries, whatever the stride", _placed(_two, _pool)),
+    Mistake("hard-coded-stride", "dLdx", "windows start every 2 entries, whatever the stride", _searched(_two)),
+    Mistake("hard-coded-size", "dLdx",
+            "the place of the largest is split by 2 (// 2 and % 2), whatever pool_size is",
+            _placed(_stride, _two)),
+    Mistake("hard-coded-stride", "y", STEPS,
             _at_stride(lambda trial: int(trial.case.settings["pool_size"]))),
     *(Mistake("hard-coded-stride", "y", f"windows start every {step} entries, whatever the stride",
               _at_stride(lambda _trial, step=step: step)) for step in (2, 1)),

@@ -1,0 +1,149 @@
+"""Finds where a layer is wrong: the fewest conditions on sizes that tell the cases apart on which it is.
+
+A condition is a Python expression over the sizes of a case. Conditions are claimed only if they hold without an
+exception on the cases that suggested them, and on fresh ones.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from verification.case import Case
+from verification.spec import LayerSpec
+from verification.trial import Trial
+
+Truth = NDArray[np.bool_]
+Sizes = Mapping[str, int]
+
+FEWEST = 4
+"""Cases on either side; fewer are too easily told apart by chance."""
+
+MOST, MOST_SIDES = 3, 6
+"""Conditions that are joined by "and"; more only to say that no side is 1."""
+
+TRIES = 12
+"""Ways to separate that are held against fresh cases."""
+
+NUMBERS = (0, 1, 2, 3, 4, 5, 8)
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where an array is right (or wrong): while all conditions hold; and it is wrong (or right) otherwise."""
+
+    conditions: tuple[str, ...]
+    right: bool
+
+    def __str__(self) -> str:
+        here = " and ".join(map(in_words, self.conditions))
+        return f"right while {here}; wrong otherwise" if self.right else f"wrong while {here}; right otherwise"
+
+    def is_right_at(self, sizes: Sizes) -> bool:
+        """Return whether a case of these sizes should be right."""
+        return all(holds_at(sizes, condition) for condition in self.conditions) == self.right
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {"right": self.right, "conditions": list(self.conditions)}
+
+
+def in_words(condition: str) -> str:
+    """Return a condition as a sentence has it."""
+    for sign, words in ((" == ", " is "), (" <= ", " is at most "), (" < ", " is less than "), (" != ", " is not ")):
+        left, found, other = condition.partition(sign)
+        if found and left.replace("_", "").isalnum():
+            return f"{left}{' equals ' if sign == ' == ' and not other.isdigit() else words}{other}"
+    return condition
+
+
+def separate(sizes: Sequence[Sizes], wrong: Sequence[bool], confirmed: Callable[["Where"], bool]) -> Where | None:
+    """Return what tells the cases with these sizes apart on which something is wrong, if anything does.
+
+    confirmed    called with what separates these cases, returns whether it separates fresh ones too
+    """
+    fails = np.array(wrong, bool)
+    if min(fails.sum(), (~fails).sum()) < FEWEST:
+        return None
+    for where in islice(_separating(sizes, fails), TRIES):
+        if confirmed(where):
+            return where
+    return None
+
+
+def _separating(sizes: Sequence[Sizes], fails: Truth) -> Iterator[Where]:
+    """Yield what separates, the fewest and plainest conditions first."""
+    columns = {text: np.array([holds_at(one, text) for one in sizes], bool) for text in _conditions(sizes)}
+    wanted = {True: ~fails, False: fails}
+    possible = {
+        right: {text: column for text, column in columns.items() if column[there].all() and not column.all()}
+        for right, there in wanted.items()
+    }
+    for count in range(1, MOST_SIDES + 1):
+        found = []
+        for right, holding in possible.items():
+            texts = holding if count <= MOST else [text for text in holding if text.endswith(" != 1")]
+            for chosen in combinations(texts, count):
+                if (np.logical_and.reduce([holding[text] for text in chosen]) == wanted[right]).all():
+                    found.append(Where(chosen, right))
+        yield from sorted(found, key=lambda where: sum(map(_plainness, where.conditions)))
+
+
+def _conditions(sizes: Sequence[Sizes]) -> list[str]:
+    """Return the conditions that can be said of these sizes, the plainest first."""
+    names = [name for name in sizes[0] if all(name in one for one in sizes)]
+    seen = {name: {one[name] for one in sizes} for name in names}
+    texts = [
+        f"{name} == {number}" for name in names for number in NUMBERS if number in seen[name] and len(seen[name]) > 1
+    ]
+    texts += [
+        f"{name} <= {number}" for name in names for number in (1, 2, 3) if max(seen[name]) > number >= min(seen[name])
+    ]
+    texts += [f"{name} != 1" for name in names if 1 in seen[name] and len(seen[name]) > 1]
+    for one, other in combinations(names, 2):
+        texts += [f"{one} == {other}", f"{one} < {other}", f"{other} < {one}", f"{one} <= {other}", f"{other} <= {one}"]
+    if {"out_width", "out_height"} <= set(names):
+        texts.append("out_width * out_height > 1")
+    if {"stride", "pool_size", "width", "height"} <= set(names):
+        texts += ["stride != pool_size", *(f"stride != {number}" for number in (1, 2))]
+        rest = "({} - pool_size) % stride == 0".format
+        texts += [rest("width"), rest("height")]
+    return texts
+
+
+def _plainness(condition: str) -> int:
+    """Return how far a condition is from the plainest: of one size, and equality."""
+    number = condition.rpartition(" ")[2].isdigit()
+    return (0 if number else 2) + (0 if " == " in condition else 1) + 3 * ("%" in condition)
+
+
+def holds_at(sizes: Sizes, condition: str) -> bool:
+    """Return whether a condition holds."""
+    return bool(eval(condition, {"__builtins__": {}}, dict(sizes)))
+
+
+def sizes_of(spec: LayerSpec, case: Case) -> Sizes:
+    """Return the sizes of a case by name: of x and y, and the constructor's whole numbers."""
+    x, y = case.arrays["x"], Trial(spec, case).y
+    sizes = {"batch": len(x)} if x.ndim else {}
+    if x.ndim == 4:
+        sizes |= {"channels": x.shape[1], "width": x.shape[2], "height": x.shape[3]}
+    elif x.ndim == 2:
+        sizes |= {"features": x.shape[1]}
+    if y.ndim == 4:
+        sizes |= {"out_width": y.shape[2], "out_height": y.shape[3]}
+    for name, value in case.settings.items():
+        if name in OTHER_NAMES:
+            if OTHER_NAMES[name]:
+                sizes[OTHER_NAMES[name]] = int(value)
+        elif isinstance(value, int):
+            sizes[name] = int(value)
+        elif isinstance(value, tuple) and all(isinstance(part, int) for part in value):
+            sizes |= {f"{name}_{side}": part for side, part in zip(("height", "width"), value, strict=False)}
+    return sizes
+
+
+OTHER_NAMES = {"num_filters": "filters", "in_ch_size": "", "input_size": "", "in_channels": ""}
+"""Settings that have another name among sizes; those of "" are said by the shape of x."""

@@ -1,0 +1,136 @@
+"""Finds the knobs that are turned: at most two, that predict what a layer gave for an array, exactly and everywhere.
+
+A setting of the knobs explains an array if it gives what the layer gave for every case on which the layer gave
+anything, those included on which the layer is right. Nothing is claimed otherwise.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+
+from verification.case import Array
+from verification.explain.knobs import InputKnob, Mistake, OutputKnob, general_mistakes, right
+from verification.observe import Answer
+from verification.spec import LayerSpec
+from verification.trial import Trial
+
+FEWEST = 3
+"""Wrong answers from which on an explanation is looked for."""
+
+FRESH = 30
+"""Answers to cases that did not suggest an explanation, that it has to predict too."""
+
+
+@dataclass(frozen=True)
+class Why:
+    """A knob that is turned: the kind of mistake, and what is said of it."""
+
+    family: str
+    sentence: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON has it."""
+        return {"family": self.family, "sentence": self.sentence}
+
+
+def explain(
+    spec: LayerSpec, array: str, answers: Sequence[Answer], fresh: Callable[[], Sequence[Answer]]
+) -> tuple[Mistake, ...]:
+    """Return the knobs that explain an array, or nothing; `fresh` gives answers to other cases."""
+    given = [answer for answer in answers if answer.actual is not None]
+    wrong = [answer for answer in given if answer.kind != "right"]
+    if len(wrong) < FEWEST:
+        return ()
+    # What tells most comes first: a large answer that is wrong.
+    wrong.sort(key=lambda answer: -answer.right.size)
+    ordered = [*wrong, *(answer for answer in given if answer.kind == "right")]
+    confirming: Sequence[Answer] | None = None
+    for setting in _settings(spec, array):
+        if all(answer.is_like(predicted(setting, answer)) for answer in ordered):
+            if confirming is None:
+                confirming = [answer for answer in fresh() if answer.actual is not None]
+            if len(confirming) >= FRESH and all(answer.is_like(predicted(setting, answer)) for answer in confirming):
+                return setting
+    return ()
+
+
+def predicted(setting: Sequence[Mistake], answer: Answer) -> Array:
+    """Return what a layer gives where these knobs are turned, the first one first."""
+    with np.errstate(all="ignore"):
+        trial = answer.trial
+        result: Array | None = None
+        for knob in setting:
+            if isinstance(knob, InputKnob):
+                trial = knob.before(trial) or trial
+            elif isinstance(knob, OutputKnob):
+                before = _right(answer, trial) if result is None else result
+                after = knob.after(before, trial)
+                result = before if after is None else after
+            else:
+                result = knob.wrong(trial)
+        return _right(answer, trial) if result is None else result
+
+
+def _right(answer: Answer, trial: Trial) -> Array:
+    """Return the right array for what the layer computes from."""
+    return answer.right if trial is answer.trial else right(trial, answer.array)
+
+
+def _settings(spec: LayerSpec, array: str) -> Iterator[tuple[Mistake, ...]]:
+    """Yield the ways to turn one knob, then two: inputs before the formula, and that before results."""
+    knobs = [knob for knob in (*spec.mistakes, *general_mistakes(spec)) if knob.array == array]
+    yield from ((knob,) for knob in knobs)
+    for first, second in permutations(knobs, 2):
+        if _stage(first) == _stage(second) == 1:  # there is one formula
+            continue
+        if (_stage(first), first.sentence) < (_stage(second), second.sentence):
+            yield first, second
+
+
+def _stage(knob: Mistake) -> int:
+    return 0 if isinstance(knob, InputKnob) else 2 if isinstance(knob, OutputKnob) else 1
+
+
+def by_its_look(array: str, answers: Sequence[Answer]) -> tuple[Why, ...]:
+    """Return what the wrong answers have in common by themselves, where no knob explains them."""
+    wrong = [answer for answer in answers if answer.actual is not None and answer.kind != "right"]
+    if len(wrong) < FEWEST:
+        return ()
+    if all(map(_partly_written, wrong)):
+        return (Why("uninitialised", f"entries of {array} are not numbers: some are never written"),)
+    if place := _one_entry(wrong):
+        return (Why("single-entry", f"only the {place} entry of {array} is wrong, in every case"),)
+    if all(map(_slightly_off, wrong)):
+        return (Why("float32-inside", f"{array} is off by what float32 rounds away: keep to float64 throughout"),)
+    return ()
+
+
+def _partly_written(answer: Answer) -> bool:
+    """Return whether what is wrong is not finite, and the rest is right."""
+    if answer.actual is None or answer.actual.shape != answer.right.shape:
+        return False
+    finite = np.isfinite(answer.actual)
+    mended = replace(answer, actual=np.where(finite, answer.actual, answer.right))
+    return bool(finite.any() and not finite.all() and mended.is_like(answer.right))
+
+
+def _one_entry(wrong: Sequence[Answer]) -> str:
+    """Return "first" or "last" if nothing but that entry is wrong in any of these answers."""
+    for name, place in (("first", 0), ("last", -1)):
+        rest = [answer.right.copy() for answer in wrong]
+        for predicted, answer in zip(rest, wrong, strict=True):
+            if answer.actual is not None and answer.actual.shape == predicted.shape:
+                predicted.flat[place] = answer.actual.flat[place]
+        explained = all(answer.is_like(predicted) for answer, predicted in zip(wrong, rest, strict=True))
+        if explained and max(predicted.size for predicted in rest) > 1:
+            return name
+    return ""
+
+
+def _slightly_off(answer: Answer) -> bool:
+    if answer.actual is None or answer.actual.shape != answer.right.shape:
+        return False
+    slight = (abs(answer.actual - answer.right) <= 1e-5 * np.max(abs(answer.right))).all()
+    return bool(slight and np.array_equal(answer.actual, answer.actual.astype(np.float32)))

@@ -1,0 +1,64 @@
+"""The verdict on one layer: frozen data. Text, page and JSON are views of it, and compute nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from verification.cause import Cause, PropertyReport
+from verification.text import blocks, short, table
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one layer. Hardening properties count towards it only where strict.
+
+    grid    for which sizes it runs and is right: {two sizes, as "3x2": "right", "wrong" or "raised"}
+    """
+
+    name: str
+    properties: tuple[PropertyReport, ...]
+    causes: tuple[Cause, ...] = ()
+    strict: bool = False
+    grid: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def failures(self) -> tuple[PropertyReport, ...]:
+        """The properties that failed, whether they count or not."""
+        return tuple(item for item in self.properties if item.verdict == "failed")
+
+    @property
+    def mistakes(self) -> tuple[Cause, ...]:
+        """The causes that count."""
+        return tuple(cause for cause in self.causes if cause.required or self.strict)
+
+    @property
+    def notes(self) -> tuple[Cause, ...]:
+        """The causes that do not count: hardening."""
+        return tuple(cause for cause in self.causes if not (cause.required or self.strict))
+
+    @property
+    def passed(self) -> bool:
+        """Whether every property that counts holds."""
+        return not any(self.counts(item) for item in self.failures)
+
+    def counts(self, item: PropertyReport) -> bool:
+        """Return whether a failure of this property counts towards the verdict."""
+        return self.strict or item.kind == "required"
+
+    @property
+    def verdict(self) -> str:
+        """passed or failed."""
+        return "passed" if self.passed else "failed"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one entry of "layers" as the command's JSON has it."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "causes": [cause.to_dict() for cause in self.causes],
+            "properties": [item.to_dict() for item in self.properties],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
+        return "\n".join([*lines, *table(self.properties), *short(self.notes)])
