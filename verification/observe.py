@@ -98,7 +98,7 @@ def observe(spec: LayerSpec, cases: Iterable[Case]) -> list[Row]:
     rows = []
     for case in cases:
         case = replace(case, picked={PLACE: HERE})
-        variants = [case, *(_redrawn(case, i) for i in range(REDRAWS) if not spec.rtol and not spec.constants)]
+        variants = [case, *(redrawn(case, i) for i in range(REDRAWS) if not spec.rtol and not spec.constants)]
         rows.append(Row(case, tuple(ask(Trial(spec, variant)) for variant in variants)))
     return rows
 
@@ -110,7 +110,7 @@ def _judged(trial: Trial, array: str, actual: Array, right: Array) -> Answer:
     return answer if answer.is_like(right) else replace(answer, kind="values")
 
 
-def _redrawn(case: Case, i: int) -> Case:
+def redrawn(case: Case, i: int) -> Case:
     """Return a case with other whole numbers in arrays of the same shapes."""
     seed = case.seed + 7 * i + 3
     arrays = {name: whole(name, seed, array.shape) for name, array in case.arrays.items() if name not in case.drawn}

@@ -104,8 +104,8 @@ def survey(
                 outcome.case = case
             except Stopped as stopped:
                 outcome.stop(spec, item, case, stopped)
-            outcome.wrong |= trial.plain or frozenset()
             outcome.seconds += time.perf_counter() - start
+        _note_wrong_answers(items, outcomes, trial)
 
     seeded(seed)(profile(given(items[0].cases)(run)))()
     for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
@@ -116,6 +116,20 @@ def survey(
                 found.fail(spec, item, outcome.case)
             outcomes[at] = replace(found, examples=outcome.examples)
     return outcomes
+
+
+def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome], trial: Trial) -> None:
+    """Have plain questions fail whose answers were found wrong while other properties were tried: none is lost."""
+    wrong = [*((array, trial.case) for array in sorted(trial.plain or ())), *trial.elsewhere]
+    for array, case in wrong:
+        for item, outcome in zip(items, outcomes, strict=True):
+            if not item.plain:
+                continue
+            outcome.wrong |= {array}
+            of_forward = array in ("y", "forward")
+            if of_forward == (item.name == "forward_matches_reference"):
+                outcome.case = outcome.case or (None if outcome.failure else case)
+                break
 
 
 def search(

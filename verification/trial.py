@@ -50,6 +50,7 @@ class Trial:
         self.judged = False
         self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
         self.calls: list[Case] | None = None  # made by a property, if they are to be kept
+        self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where

@@ -9,7 +9,7 @@ from hypothesis.strategies import SearchStrategy, just
 
 from verification.case import Case
 from verification.failure import NotJudged, PropertyFailed
-from verification.observe import Answers, ask
+from verification.observe import Answers, ask, redrawn
 from verification.properties.hardening import (
     an_empty_batch_gives_empty_results,
     bad_arguments_are_refused,
@@ -51,8 +51,9 @@ OTHER_VALUES = (
     is_exact_at_a_realistic_size,
     gradient_at_a_kink_lies_between_the_one_sided_derivatives,
     extremes_come_out_right,
+    an_empty_batch_gives_empty_results,
 )
-"""Properties that change the values, and know the right answers for these."""
+"""Properties that change the values, or how many there are, and know the right answers for these."""
 
 
 @dataclass(frozen=True)
@@ -78,18 +79,19 @@ class Collected:
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold, NotJudged if the case has nothing to judge."""
         if self.plain:
+            trial.wrong, trial.calls = frozenset(), None
             self.function(trial)
             return
         own_cases = self.cases is not trial.spec.cases
         trial.wrong, trial.judged = self.known if own_cases else wrong_arrays(trial), False
-        if self.function not in OTHER_VALUES:
-            trial.calls = []
+        trial.calls = None if self.function in OTHER_VALUES else []
         try:
             self.function(trial)
         except PropertyFailed as failure:
             if failure.kind in ("raised", "form") and trial.wrong & {"forward", "backprop"}:
                 raise NotJudged from None
-            if trial.calls and _is_wrong_anyway(trial, failure):
+            if case := _wrong_anyway(trial, failure, own_cases):
+                trial.elsewhere.append((failure.array, case))
                 raise NotJudged from None
             raise
         if trial.wrong and not trial.judged:
@@ -110,16 +112,24 @@ def wrong_in(answers: Answers) -> frozenset[str]:
     return frozenset(wrong | methods)
 
 
-def _is_wrong_anyway(trial: Trial, failure: PropertyFailed) -> bool:
-    """Return whether a call that the property made is wrong when it is made plainly too."""
-    for case in trial.calls or ():
+def _wrong_anyway(trial: Trial, failure: PropertyFailed, own_cases: bool) -> Case | None:
+    """Return a case of a call that the property made which is wrong when it is made plainly too.
+
+    Where the property changes the values, that is a case of the same sizes with other whole numbers.
+    """
+    cases = trial.calls
+    if cases is None:
+        cases = (
+            [] if own_cases or trial.spec.rtol or trial.spec.constants else [redrawn(trial.case, i) for i in range(3)]
+        )
+    for case in cases:
         try:
             wrong = wrong_in(ask(Trial(trial.spec, case)))
-        except (ValueError, IndexError, TypeError):  # no valid case: a batch of none, say
+        except (ValueError, IndexError, TypeError):  # no valid case
             continue
         if failure.array in wrong or (failure.kind in ("raised", "form") and wrong):
-            return True
-    return False
+            return case
+    return None
 
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:

@@ -221,13 +221,14 @@ def _placed(step: Callable[[Trial], int], split: Callable[[Trial], int]) -> Call
 
     def wrong(trial: Trial) -> Array | None:
         dLdx = np.zeros(trial.x.shape)
-        for n, c, i, j in np.argwhere(np.ones(trial.dLdy.shape)).tolist():
-            window = trial.x[n, c][_window(trial, i, j)[2:]]
-            place = int(window.argmax())
-            row, column = i * step(trial) + place // split(trial), j * step(trial) + place % split(trial)
-            if row >= dLdx.shape[2] or column >= dLdx.shape[3]:
+        images, channels = np.indices(trial.x.shape[:2])
+        for i, j in np.ndindex(trial.dLdy.shape[2:]):
+            window = trial.x[_window(trial, i, j)]
+            places = window.reshape(len(window), window.shape[1], -1).argmax(axis=2)
+            rows, columns = i * step(trial) + places // split(trial), j * step(trial) + places % split(trial)
+            if rows.max() >= trial.x.shape[2] or columns.max() >= trial.x.shape[3]:
                 return None
-            dLdx[n, c, row, column] += trial.dLdy[n, c, i, j]
+            np.add.at(dLdx, (images, channels, rows, columns), trial.dLdy[:, :, i, j])
         return dLdx
 
     return wrong

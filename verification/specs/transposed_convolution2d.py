@@ -12,7 +12,6 @@ from scipy.signal import convolve2d
 
 from verification.case import Array, Case, unusual, whole
 from verification.explain.knobs import Mistake
-from verification.failure import PropertyFailed
 from verification.spec import LayerSpec
 from verification.specs.convolution2d import (
     Pair,
@@ -32,7 +31,7 @@ from verification.specs.convolution2d import (
     tap,
 )
 from verification.strategies import SEEDS, numbers
-from verification.trial import Trial, whole_product
+from verification.trial import Trial
 
 
 def transposed_convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
@@ -174,8 +173,6 @@ def is_the_adjoint_of_convolution(trial: Trial) -> None:
     linear = y - trial.arguments["b"][:, np.newaxis, np.newaxis]
     if not trial.same_inner_product((u, linear), (C_u, trial.x)):
         trial.compare("forward(x)", y, trial.y, ": it is not the adjoint of convolution")
-        left, right = whole_product(u, linear), whole_product(C_u, trial.x)
-        raise PropertyFailed(f"<u, forward(x) - b> is {left}, but should be <C u, x>, {right}")
 
 
 def padding_takes_rows_away_and_output_padding_adds_them(trial: Trial) -> None:

@@ -37,15 +37,15 @@ tanh = LayerSpec(
 def verdict(spec, implementation, **names):
     """Return the report, once the script of each failure was run with these names."""
     report = check(replace(spec, make=implementation, realistic=None), examples=8)
-    for failure in report.failures:
-        lines = [line for line in failure.counterexample.script.splitlines() if not line.startswith(("from", "# "))]
+    for cause in report.causes:
+        lines = [line for line in cause.counterexample.script.splitlines() if not line.startswith(("from", "# "))]
         exec("\n".join(lines), dict(names))
     return report
 
 
 def found(report, *properties):
     assert set(properties) <= {item.name for item in report.failures}, report
-    return next(item for item in report.failures if item.name == properties[0])
+    return next(cause for cause in report.causes if cause.property_name == properties[0])
 
 
 def dense_forward(x, W, b, scale):
@@ -82,7 +82,7 @@ def test_pure_functions_with_a_cache():
 
     assert verdict(dense, functions(forward, backward, ("W", "b"), cache=True)).passed
     report = verdict(dense, functions(forward, wrong, ("W", "b"), cache=True), forward=forward, wrong=wrong)
-    assert found(report, "backprop_is_the_adjoint").finding.diagnoses[0].family == "sign"
+    assert found(report, "backprop_is_the_adjoint").why[0].family == "sign"
 
 
 class Linear:
@@ -140,7 +140,7 @@ def test_what_backprop_keeps_is_found():
     adapted = methods(KeptByBackprop, forward="__call__", backprop="backward", takes_x=False, **names)
     report = check(replace(dense, make=adapted), examples=20)
     assert [item.name for item in report.failures] == ["history_is_irrelevant"]
-    assert report.failures[0].finding.diagnoses[0].family == "keeps-state"
+    assert report.causes[0].why[0].family == "keeps-state"
 
 
 @pytest.mark.usefixtures("undiagnosed")
@@ -174,7 +174,7 @@ def test_channels_last():
     report = verdict(convolution(Einsum), channels_last(ConvolutionNHWC))
     assert not report.failures, report
     report = verdict(convolution(Einsum), channels_last(WrongNHWC), WrongNHWC=WrongNHWC)
-    assert found(report, "backprop_is_the_adjoint").finding.diagnoses[0].family == "filter-not-flipped"
+    assert found(report, "backprop_is_the_adjoint").why[0].family == "filter-not-flipped"
 
 
 class Averaging(Einsum):

@@ -1,5 +1,6 @@
 """Every planted bug is caught by the property that must catch it, and named; every correct layer passes them all."""
 
+from contextlib import suppress
 from dataclasses import replace
 from random import randrange
 from typing import Any
@@ -10,11 +11,10 @@ from hypothesis.errors import FlakyFailure
 
 from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
-from verification.diagnosis import diagnose
 from verification.drawing import quiet
-from verification.failure import PropertyFailed
+from verification.failure import NotJudged, PropertyFailed
 from verification.properties import Collected, properties
-from verification.search import Outcome, search
+from verification.search import search
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
@@ -38,27 +38,26 @@ def _name(value: Any) -> str:
     return str(getattr(value, "name", None) or value.__name__)
 
 
-def _collected(spec: LayerSpec, bug: Any) -> Collected:
-    (collected,) = [item for item in properties(spec) if item.name == bug.caught_by]
-    return collected
-
-
-def _outcome(ready: Any, bug: Any) -> tuple[LayerSpec, Collected, Outcome]:
-    spec = ready(bug.layer)
-    collected = _collected(spec, bug)
-    return spec, collected, search(spec, collected, quiet(50), seed=0)
+def _items(spec: LayerSpec, bug: Any) -> list[Collected]:
+    """The property that must catch a bug, and plain questions: where these find it the property has nothing to judge."""
+    return sorted(
+        (item for item in properties(spec) if item.name == bug.caught_by or item.plain),
+        key=lambda item: item.name != bug.caught_by,
+    )
 
 
 @pytest.mark.parametrize(("ready", "bug"), BUGS, ids=_name)
 def test_planted_bug_is_caught(ready, bug):
     spec = ready(bug.layer)
-    collected = _collected(spec, bug)
+    items = _items(spec, bug)
 
     @seed(0)
     @quiet(50, shrink=False)
-    @given(collected.cases)
+    @given(items[0].cases)
     def examples(case):
-        collected.check(Trial(spec, case))
+        for item in items:
+            with suppress(NotJudged):
+                item.check(Trial(spec, case))
 
     with pytest.raises((PropertyFailed, FlakyFailure)):  # flaky: a layer that is not deterministic
         examples()
@@ -66,11 +65,12 @@ def test_planted_bug_is_caught(ready, bug):
 
 @pytest.mark.parametrize(("ready", "bug"), EACH_PROPERTY if THOROUGH else EACH_PROPERTY[::4], ids=_name)
 def test_smallest_case_is_small(ready, bug):
-    spec, collected, outcome = _outcome(ready, bug)
-    assert outcome.failure is not None, bug.description
-    assert outcome.case
-    if collected.cases is spec.cases and bug.family != "non-deterministic":
-        assert outcome.case.arrays["x"].size <= 12
+    spec = ready(bug.layer)
+    outcomes = [search(spec, item, quiet(50), seed=0) for item in _items(spec, bug)]
+    found = next(outcome for outcome in outcomes if outcome.failure)
+    assert found.case
+    if found is not outcomes[0] or _items(spec, bug)[0].cases is spec.cases:
+        assert bug.family == "non-deterministic" or found.case.arrays["x"].size <= 12
 
 
 EACH_FAMILY = {bug.family: (ready, bug) for ready, bug in reversed(ALL) if bug.name != "channels_weighted"}
@@ -79,17 +79,16 @@ NAMED = [
     "scaled", "upstream-ignored", "upstream-nonlinear", "batch-not-summed", "batch-averaged", "not-accumulated",
     "hard-coded-size", "hard-coded-stride", "bias-missing", "bias-not-summed", "zero-start", "wrong-operation",
     "full-gradient-to-ties", "no-gradient-to-ties", "padding-value", "mutates-argument", "keeps-state",
-    "assumes-layout", "float32-inside", "integer-truncation", "wrong-shape", "unfinished", "non-deterministic",
+    "assumes-layout", "float32-inside", "integer-truncation", "non-deterministic",
     "shares-memory", "empty-batch", "accepts-bad-arguments", "batch-coupled", "uninitialised", "single-entry",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("family", NAMED if THOROUGH else NAMED[::12])
-def test_diagnosis_names_the_mistake(family):
-    spec, collected, outcome = _outcome(*EACH_FAMILY[family])
-    assert outcome.failure
-    (finding,) = diagnose(spec, [collected], [outcome.failure])
-    assert family in {diagnosis.family for diagnosis in finding.diagnoses}
+@pytest.mark.parametrize("family", NAMED if THOROUGH else NAMED[::8])
+def test_the_mistake_is_named_and_told_once(family):
+    ready, bug = EACH_FAMILY[family]
+    report = check(replace(ready(bug.layer), realistic=None), examples=50, strict=True)
+    assert family in {why.family for cause in report.causes for why in cause.why}
 
 
 @pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.spec.__name__)

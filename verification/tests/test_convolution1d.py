@@ -80,7 +80,7 @@ def test_a_mistake_in_it_is_found(right, wrong):
     assert EXAMPLE.count(right) == 1
     report = check(spec_of(EXAMPLE.replace(right, wrong)), examples=30)
     assert not report.passed
-    assert any(failure.counterexample and failure.counterexample.arrays["x"].size <= 12 for failure in report.failures)
+    assert any(cause.counterexample and cause.counterexample.arrays["x"].size <= 12 for cause in report.causes)
 
 
 def test_its_cases_reach_filters_as_wide_as_they_may_be():

@@ -79,7 +79,7 @@ def test_a_layer_without_dLdx_is_verified_and_what_it_gets_wrong_is_explained(re
     spec = replace(ready(First), realistic=None, gradients=ready(First).parameters)
     assert check(spec, examples=8).passed
     report = check(replace(spec, make=Averaged), examples=8)
-    sentences = [diagnosis.sentence for item in report.failures for diagnosis in item.finding.diagnoses]
+    sentences = [why.sentence for cause in report.causes for why in cause.why]
     assert any("batch size" in sentence for sentence in sentences), report
 
 

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from hypothesis import settings
+from verification.diagnosis import Diagnosis, Finding
 
 from verification import accuracy, failure
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
 from verification.checking import PropertyReport, Report
 from verification.command import cli
-from verification.diagnosis import Diagnosis, Finding
 from verification.files import write_whole
 from verification.judge import grade as module
 from verification.judge.grade import Options, grade

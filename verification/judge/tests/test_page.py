@@ -13,12 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+from verification.diagnosis import Diagnosis, Finding
 
 from layers import nn_max_pooling_layer
 from verification import check, max_pooling
 from verification.accuracy import Accuracy
 from verification.checking import Counterexample, PropertyReport, Report
-from verification.diagnosis import Diagnosis, Finding
 from verification.judge.page import page
 from verification.judge.pictures import TILES, pictures, short
 from verification.judge.rubric import Row
