@@ -96,9 +96,11 @@ def check(
         raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")
     if not files and (conv or pool or accuracy or require_sandbox):
         raise click.UsageError("--conv, --pool, --accuracy and --require-sandbox need a FILE")
+    from verification.report import SCHEMA
+
     for path in filter(None, (json_file, html_file)):
         if not path.exists() or path.is_file():
-            empty = {"schema": 1, "verdict": "error", "files" if files else "layers": []}
+            empty = {"schema": SCHEMA, "verdict": "error", "files" if files else "layers": []}
             _write(path, json.dumps(empty) + "\n")  # say so now if that is impossible
     if files:
         from verification.judge.process import Limits
@@ -109,7 +111,7 @@ def check(
     else:
         passed, content = _check_layers(examples, seed, strict, shape)
     if json_file:
-        verdict = {"schema": 1, "verdict": "passed" if passed else "failed"}
+        verdict = {"schema": SCHEMA, "verdict": "passed" if passed else "failed"}
         _write(json_file, json.dumps(verdict | content, indent=1, allow_nan=False) + "\n")
     sys.exit(0 if passed else 1)
 

@@ -7,6 +7,9 @@ from typing import Any
 from verification.cause import Cause, PropertyReport
 from verification.text import blocks, short, table
 
+SCHEMA = 2
+"""The version of the JSON: its keys, and what they mean."""
+
 
 @dataclass(frozen=True)
 class Report:

@@ -31,6 +31,7 @@ from verification.judge.rubric import Rubric
 from verification.judge.submissions import HandedIn, handed_in
 from verification.judge.titles import judge_titles
 from verification.judge.verdict import FileVerdict, judge
+from verification.report import SCHEMA
 
 PAGES = "submissions"
 """The sub-folder of the result that holds the JSON and the page of each submission."""
@@ -54,7 +55,7 @@ class Options:
 
     def digest(self, submission: HandedIn) -> str:
         """Return what tells whether a submission was marked in this way before."""
-        options: list[Any] = [version("layerproof"), asdict(self.limits), self.rubric.to_dict()]
+        options: list[Any] = [version("layerproof"), SCHEMA, asdict(self.limits), self.rubric.to_dict()]
         options += [self.examples, self.seed, self.strict]
         hashed = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
         hashed.update(repr((submission.layers, submission.titles, submission.problems)).encode())
@@ -84,7 +85,7 @@ def mark(submission: HandedIn, options: Options) -> Marked:
             titles = judge_titles(source, name, options.seed, options.limits)
     rows = options.rubric.rows(layers, titles)
     report = {
-        "schema": 1,
+        "schema": SCHEMA,
         "name": submission.name,
         "digest": options.digest(submission),
         "points": sum(row.points for row in rows),
