@@ -60,6 +60,11 @@ class Cause:
     compared: tuple[str, Array, Array] | None = field(default=None, compare=False)
 
     @property
+    def always(self) -> bool:
+        """Whether a call raised on every case: the line says all, and a smallest case nothing more."""
+        return self.kind == "raised" and self.wrong == self.asked > 0
+
+    @property
     def headline(self) -> str:
         """What is said of it in one line: the mistake, if it is known, or else what is wrong."""
         if self.why:

@@ -88,9 +88,9 @@ def check(
 ) -> None:  # fmt: skip
     """Verify the convolution and the max-pooling layer of each FILE, or of this package if there is none.
 
-    A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints a table of the
-    properties, for each that failed the wrong entries, what explains them, the smallest case and a script that
-    reproduces it, and what the assignment's accuracy test gives.
+    A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints each
+    mistake: what is wrong, why, where, and a script of the smallest case; then a table of the properties, and what
+    the assignment's accuracy test gives.
     """
     if html_file and len(files) != 1:
         raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")

@@ -64,4 +64,4 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
-        return "\n".join([*lines, *table(self.properties), *short(self.notes)])
+        return "\n".join([*lines, *table(self.properties), *short([(self.name, cause) for cause in self.notes])])

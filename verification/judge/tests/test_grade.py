@@ -22,9 +22,9 @@ from hypothesis import settings
 from verification import accuracy, failure
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
-from verification.checking import PropertyReport, Report
+from verification.cause import Cause, PropertyReport
 from verification.command import cli
-from verification.diagnosis import Diagnosis, Finding
+from verification.explain.why import Why
 from verification.files import write_whole
 from verification.judge import grade as module
 from verification.judge.grade import Options, grade
@@ -34,6 +34,7 @@ from verification.judge.submissions import LARGEST, NothingHandedInError, handed
 from verification.judge.titles import TitlesVerdict
 from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.properties import properties
+from verification.report import Report
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
 THOROUGH = pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")
@@ -209,18 +210,26 @@ RIGHT_TIES = {"right but for ties": ("full-gradient-to-ties", "no-gradient-to-ti
 
 @pytest.mark.parametrize("outcome", RIGHT_TIES)
 def test_a_layer_that_is_right_but_for_ties_is_told_from_a_wrong_one(outcome):
-    def failed(*families: str) -> PropertyReport:
-        finding = Finding(tuple(Diagnosis(family, "why") for family in families))
-        return PropertyReport("gradient_is_a_subgradient", "required", "failed", 1, finding=finding)
+    properties = (
+        PropertyReport("gradient_is_a_subgradient", "required", "failed", 1),
+        PropertyReport("float32", "hardening", "failed", 1),
+    )
+    hardening = Cause("y", "property", "float32", "y is wrong", required=False)
 
-    hardening = PropertyReport("float32", "hardening", "failed", 1)
+    def caused(*families: str) -> Cause:
+        why = tuple(Why(family, "why") for family in families)
+        return Cause("dLdx", "property", "gradient_is_a_subgradient", "dLdx is wrong", why=why)
+
+    def told(properties: tuple[PropertyReport, ...], *causes: Cause) -> str:
+        report = Report("max_pooling", properties, (*causes, hardening))
+        return LayerVerdict("max_pooling", "", report, "", {}).outcome
+
     for family in RIGHT_TIES[outcome]:
-        report = Report("max_pooling", (failed(family), failed(family), hardening))
-        assert LayerVerdict("max_pooling", "", report, "", {}).outcome == outcome
-        for other in (failed(), failed(family, "transposed")):
-            report = Report("max_pooling", (failed(family), other))
-            assert LayerVerdict("max_pooling", "", report, "", {}).outcome == "wrong"
-    assert LayerVerdict("max_pooling", "", Report("max_pooling", (hardening,)), "", {}).outcome == "right"
+        assert told(properties, caused(family)) == outcome
+        assert told(properties, caused(family), caused()) == "wrong"
+        assert told(properties, caused(family, "transposed")) == "wrong"
+    assert told(properties) == "wrong"
+    assert told(properties[1:]) == "right"
 
 
 def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):

@@ -108,7 +108,9 @@ def test_a_file_that_failed_says_what_is_wrong_why_and_how_to_see_it():
     assert "conv layer dLdx 25.00 % 1 of 4" in words(text)
     assert "find fault with conv layer dLdx." in words(text)
     assert "dLdx is wrong dLdx[0, 0, 0, 0] = 1.0, but should be 0.0" in words(text)
-    assert f"1. {WHY} Where: dLdx is right while filter_width is 1; wrong otherwise Seen on 30 of 40 cases." in words(text)
+    assert f"1. {WHY} Where: dLdx is right while filter_width is 1; wrong otherwise Seen on 30 of 40 cases." in words(
+        text
+    )
     assert "<code>import numpy as np\nx = np.zeros((1, 1, 1, 2))\nprint(&#34;&lt;dLdx&gt;&#34;)\n\n# dLdx is" in text
     assert 'alt="dLdx should be: [[[[0.0, 1.0]]]]"' in text
     assert 'alt="difference: [[[[1.0, -1.0]]]]"' in text
@@ -121,7 +123,7 @@ def test_a_mistake_that_fails_two_properties_is_told_once_with_a_link_to_it():
     assert text.count('id="convolution-1"') == 1
     assert "backprop matches directional differences 9 ✗ failed" in words(text)
     assert "backprop is the adjoint 9 ✗ failed" in words(text)
-    assert "is exact at a realistic size 1 – not judged" in words(text)
+    assert "is exact at a realistic size 1 \N{EN DASH} not judged" in words(text)
 
 
 def test_the_headline_is_the_mistakes_in_their_order():
