@@ -177,18 +177,19 @@ def _status(name: str) -> Iterator[Callable[[str], None]]:
 @click.option("--strict", is_flag=True, help="Let the hardening properties count in the suite's verdict.")
 @click.option("--jobs", type=click.IntRange(1), help="Submissions at once (as many as there are processors).")
 @click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Hand the submissions to this Dask cluster.")
+@click.option("--only", default="", metavar="CAUSE", help="Mark again those alone that have this text in a cause.")
 @click.option("--gradescope", is_flag=True, help="Write results.json as Gradescope reads it.")
 @SANDBOX
 def grade(
     folder: Path, out: Path, rubric: Path | None, examples: int, seed: int, timeout: float, strict: bool,
-    jobs: int | None, scheduler: str, gradescope: bool, require_sandbox: bool,
+    jobs: int | None, scheduler: str, only: str, gradescope: bool, require_sandbox: bool,
 ) -> None:  # fmt: skip
     """Mark each submission in FOLDER: a file, or a sub-folder with hw4_nn.py and hw4_mnist.py.
 
     Writes a page and a JSON for each into OUT/submissions, and OUT/index.html and OUT/grades.csv over all. What was
     marked before, in the same way, is not marked again: after an interruption, the same command goes on.
     """
-    from verification.judge.grade import Options, default_jobs
+    from verification.judge.grade import NoSuchCauseError, Options, default_jobs
     from verification.judge.grade import grade as run
     from verification.judge.process import Limits, SandboxError
     from verification.judge.rubric import Rubric, RubricError, read_rubric
@@ -202,9 +203,9 @@ def grade(
         with _progress() as show:
             reports, failed = run(
                 folder, out, options, jobs=jobs or default_jobs(), scheduler=scheduler, gradescope=gradescope,
-                progress=show,
+                only=only, progress=show,
             )  # fmt: skip
-    except (RubricError, SandboxError, NothingHandedInError) as error:
+    except (RubricError, SandboxError, NothingHandedInError, NoSuchCauseError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error}; what was marked is kept: the same command goes on from there") from None

@@ -1,6 +1,7 @@
 """Prints reports for people: a block for each mistake, a table of the properties, hardening as a list.
 
-Plain text where the output is not a terminal."""
+Plain text where the output is not a terminal.
+"""
 
 import os
 import sys
