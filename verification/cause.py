@@ -1,5 +1,6 @@
 """What was found: the causes of what is wrong, and what became of each property. Frozen data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,11 +61,17 @@ class Cause:
     compared: tuple[str, Array, Array] | None = field(default=None, compare=False)
 
     @property
+    def always(self) -> bool:
+        """Whether a call raised on every case: the line says all, and a smallest case nothing more."""
+        return self.kind == "raised" and self.wrong == self.asked > 0
+
+    @property
     def headline(self) -> str:
         """What is said of it in one line: the mistake, if it is known, or else what is wrong."""
         if self.why:
             return " Besides, ".join(why.sentence for why in self.why)
-        first = self.message.partition("\n")[0]
+        # The shapes themselves are those of the smallest case.
+        first = f"{self.array} has the wrong shape" if self.kind == "shape" else self.message.partition("\n")[0]
         return f"{first}: {self.where}" if self.where else first
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,6 +89,17 @@ class Cause:
             "cases": {"wrong": self.wrong, "asked": self.asked},
             "counterexample": self.counterexample.to_dict() if self.counterexample else None,
         }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> "Cause":
+        """Return the cause that JSON has, without its smallest case."""
+        where = found["where"]
+        return cls(
+            found["array"], found["kind"], found["property"], found["message"], found["required"],
+            tuple(found["also"]), tuple(Why(**why) for why in found["why"]),
+            Where(tuple(where["conditions"]), where["right"]) if where else None,
+            found["line"], found["cases"]["wrong"], found["cases"]["asked"],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

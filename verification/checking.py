@@ -117,7 +117,7 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     failure = outcome.failure
     assert failure is not None
     why = meaning(item.name, failure)
-    if not why and spec.piecewise_linear and item.function in spec.properties and failure.array.startswith("dLdx"):
+    if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
         why = why_at_ties(spec)
     return Cause(
         array=failure.array or None,

@@ -88,17 +88,19 @@ def check(
 ) -> None:  # fmt: skip
     """Verify the convolution and the max-pooling layer of each FILE, or of this package if there is none.
 
-    A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints a table of the
-    properties, for each that failed the wrong entries, what explains them, the smallest case and a script that
-    reproduces it, and what the assignment's accuracy test gives.
+    A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints each
+    mistake: what is wrong, why, where, and a script of the smallest case; then a table of the properties, and what
+    the assignment's accuracy test gives.
     """
     if html_file and len(files) != 1:
         raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")
     if not files and (conv or pool or accuracy or require_sandbox):
         raise click.UsageError("--conv, --pool, --accuracy and --require-sandbox need a FILE")
+    from verification.report import SCHEMA
+
     for path in filter(None, (json_file, html_file)):
         if not path.exists() or path.is_file():
-            empty = {"schema": 1, "verdict": "error", "files" if files else "layers": []}
+            empty = {"schema": SCHEMA, "verdict": "error", "files" if files else "layers": []}
             _write(path, json.dumps(empty) + "\n")  # say so now if that is impossible
     if files:
         from verification.judge.process import Limits
@@ -109,7 +111,7 @@ def check(
     else:
         passed, content = _check_layers(examples, seed, strict, shape)
     if json_file:
-        verdict = {"schema": 1, "verdict": "passed" if passed else "failed"}
+        verdict = {"schema": SCHEMA, "verdict": "passed" if passed else "failed"}
         _write(json_file, json.dumps(verdict | content, indent=1, allow_nan=False) + "\n")
     sys.exit(0 if passed else 1)
 
@@ -175,18 +177,19 @@ def _status(name: str) -> Iterator[Callable[[str], None]]:
 @click.option("--strict", is_flag=True, help="Let the hardening properties count in the suite's verdict.")
 @click.option("--jobs", type=click.IntRange(1), help="Submissions at once (as many as there are processors).")
 @click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Hand the submissions to this Dask cluster.")
+@click.option("--only", default="", metavar="CAUSE", help="Mark again those alone that have this text in a cause.")
 @click.option("--gradescope", is_flag=True, help="Write results.json as Gradescope reads it.")
 @SANDBOX
 def grade(
     folder: Path, out: Path, rubric: Path | None, examples: int, seed: int, timeout: float, strict: bool,
-    jobs: int | None, scheduler: str, gradescope: bool, require_sandbox: bool,
+    jobs: int | None, scheduler: str, only: str, gradescope: bool, require_sandbox: bool,
 ) -> None:  # fmt: skip
     """Mark each submission in FOLDER: a file, or a sub-folder with hw4_nn.py and hw4_mnist.py.
 
     Writes a page and a JSON for each into OUT/submissions, and OUT/index.html and OUT/grades.csv over all. What was
     marked before, in the same way, is not marked again: after an interruption, the same command goes on.
     """
-    from verification.judge.grade import Options, default_jobs
+    from verification.judge.grade import NoSuchCauseError, Options, default_jobs
     from verification.judge.grade import grade as run
     from verification.judge.process import Limits, SandboxError
     from verification.judge.rubric import Rubric, RubricError, read_rubric
@@ -200,9 +203,9 @@ def grade(
         with _progress() as show:
             reports, failed = run(
                 folder, out, options, jobs=jobs or default_jobs(), scheduler=scheduler, gradescope=gradescope,
-                progress=show,
+                only=only, progress=show,
             )  # fmt: skip
-    except (RubricError, SandboxError, NothingHandedInError) as error:
+    except (RubricError, SandboxError, NothingHandedInError, NoSuchCauseError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error}; what was marked is kept: the same command goes on from there") from None

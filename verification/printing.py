@@ -1,4 +1,7 @@
-"""Prints reports for people: a table, then what failed. Plain text where the output is not a terminal."""
+"""Prints reports for people: a block for each mistake, a table of the properties, hardening as a list.
+
+Plain text where the output is not a terminal.
+"""
 
 import os
 import sys
@@ -12,7 +15,7 @@ from rich.table import Table
 
 from verification.accuracy import TESTS, Accuracy, text
 from verification.report import Report
-from verification.text import blocks, short
+from verification.text import blocks, not_judged, short, split
 
 if TYPE_CHECKING:
     from verification.judge.verdict import FileVerdict
@@ -21,7 +24,7 @@ STYLES = {"passed": "green", "failed": "bold red", "note": "yellow", "not judged
 
 
 def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
-    """Print the table of all layers and properties, notes, failures and the verdict, in one piece."""
+    """Print the mistakes, the table of all layers and properties, hardening and the verdict, in one piece."""
     _in_one_piece(console, lambda console: _print(console, reports, seconds))
 
 
@@ -85,7 +88,7 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
 
 
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
-    """Print table, notes and failures; and the verdict, unless seconds is None."""
+    """Print mistakes, table and hardening; and the verdict, unless seconds is None."""
     for report in reports:
         if not report.mistakes:
             continue
@@ -95,9 +98,8 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
     if reports:
         console.print()
         console.print(table(reports, plain=not console.is_terminal, times=seconds is not None))
-    for report in reports:
-        for line in short(report.notes):
-            console.print(line if not line.startswith("Hardening") else f"{report.name}: {line}", markup=False)
+    for line in short([(report.name, cause) for report in reports for cause in report.notes]):
+        console.print(line, markup=False, soft_wrap=True)
     for report in reports:
         for item in report.properties:
             if item.verdict in ("passed", "note") and item.message:
@@ -127,11 +129,15 @@ def table(reports: Sequence[Report], plain: bool, times: bool) -> Table:
     for report in reports:
         if not plain:
             result.add_row(f"[bold]{escape(report.name)}[/]")
-        for item in report.properties:
+        judged, others = split(report.properties)
+        for item in judged:
             name = item.sentence
             kind = " [dim](hardening)[/]" if item.kind == "hardening" else ""
             first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
             result.add_row(*first, str(item.examples), *[f"{item.seconds:.2f}"] * times, verdict)
+        if others:
+            first = (escape(report.name), not_judged(others), "") if plain else (f"  {not_judged(others)}",)
+            result.add_row(*first, *[""] * (1 + times), f"[{STYLES['not judged']}]not judged[/]")
         result.add_section()
     return result

@@ -7,6 +7,9 @@ from typing import Any
 from verification.cause import Cause, PropertyReport
 from verification.text import blocks, short, table
 
+SCHEMA = 2
+"""The version of the JSON: its keys, and what they mean."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -61,4 +64,4 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
-        return "\n".join([*lines, *table(self.properties), *short(self.notes)])
+        return "\n".join([*lines, *table(self.properties), *short([(self.name, cause) for cause in self.notes])])

@@ -16,17 +16,18 @@ def blocks(causes: Sequence[Cause]) -> list[str]:
 
 
 def _body(cause: Cause) -> list[str]:
+    message = cause.message.splitlines()
     lines = []
-    said = cause.headline
     if cause.also:
         lines.append(f"Wrong for the same reason: {', '.join(cause.also)}.")
-    if cause.where and str(cause.where) not in said:
-        array = cause.array or "It"
-        lines.append(f"{array} is {cause.where}.")
-    message = cause.message.splitlines()
-    lines += message[1:] if message and said.startswith(message[0]) else message
+    if cause.where and str(cause.where) not in cause.headline:
+        lines.append(f"{cause.array or 'The call'} is {cause.where}.")
+    lines += message[1:] if cause.headline.startswith(message[0]) else message
+    if cause.always:
+        return [*lines, f"On each of {cause.asked} cases."]
     if cause.counterexample:
-        lines += ["", "The smallest case found, without layerproof:", ""]
+        lines += [""] if lines else []
+        lines += ["The smallest case found, without layerproof:", ""]
         lines += [f"    {line}" if line else "" for line in _without_comments(cause.counterexample.script)]
     return lines
 
@@ -40,17 +41,33 @@ def _without_comments(script: str) -> list[str]:
 
 
 def table(properties: Iterable[PropertyReport]) -> list[str]:
-    """Return a line for each property."""
-    return [f"  {item.verdict:<10} {item.sentence} ({item.examples} examples)" for item in properties]
+    """Return a line for each property; those that could not be judged, which say nothing, are one line."""
+    judged, others = split(properties)
+    lines = [f"  {item.verdict:<10} {item.sentence} ({item.examples} examples)" for item in judged]
+    return [*lines, f"  not judged {not_judged(others)}"] if others else lines
 
 
-def short(notes: Sequence[Cause]) -> list[str]:
-    """Return hardening as one short list."""
+def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], list[PropertyReport]]:
+    """Return the properties that were judged, and the others."""
+    judged: list[PropertyReport] = []
+    others: list[PropertyReport] = []
+    for item in properties:
+        (others if item.verdict == "not judged" else judged).append(item)
+    return judged, others
+
+
+def not_judged(others: Sequence[PropertyReport]) -> str:
+    """Return a line for the properties that could not be judged."""
+    if len(others) == 1:
+        return others[0].sentence
+    return f"{len(others)} properties, which need what is wrong"
+
+
+def short(notes: Sequence[tuple[str, Cause]]) -> list[str]:
+    """Return hardening as one short list: causes, each with the name of its layer."""
     if not notes:
         return []
-    count = f"{len(notes)} note" + "s" * (len(notes) > 1)
-    lines = ["", f"Hardening, which does not count: {count}"]
-    for cause in notes:
-        where = f" ({cause.property_name.replace('_', ' ')})"
-        lines.append(f"  - {cause.headline}{where}")
+    lines = ["", f"Hardening, which does not count: {len(notes)} note" + "s" * (len(notes) > 1)]
+    for layer, cause in notes:
+        lines.append(f"  - {layer}: {cause.headline} ({cause.property_name.replace('_', ' ')})")
     return lines

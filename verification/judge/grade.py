@@ -22,15 +22,17 @@ from threading import Lock
 from typing import Any
 
 from verification.assignment import KINDS
+from verification.cause import Cause
 from verification.files import write_whole
 from verification.judge.child.limits import end_with_parent
-from verification.judge.overview import overview
+from verification.judge.overview import overview, title
 from verification.judge.page import page
 from verification.judge.process import Limits
 from verification.judge.rubric import Rubric
 from verification.judge.submissions import HandedIn, handed_in
 from verification.judge.titles import judge_titles
 from verification.judge.verdict import FileVerdict, judge
+from verification.report import SCHEMA
 
 PAGES = "submissions"
 """The sub-folder of the result that holds the JSON and the page of each submission."""
@@ -40,6 +42,10 @@ ATTEMPTS = 3
 
 _ALONE = Lock()
 """Hypothesis and NumPy's random numbers belong to the whole process; a cluster's worker may have several threads."""
+
+
+class NoSuchCauseError(Exception):
+    """No submission that was marked has such a cause."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Options:
 
     def digest(self, submission: HandedIn) -> str:
         """Return what tells whether a submission was marked in this way before."""
-        options: list[Any] = [version("layerproof"), asdict(self.limits), self.rubric.to_dict()]
+        options: list[Any] = [version("layerproof"), SCHEMA, asdict(self.limits), self.rubric.to_dict()]
         options += [self.examples, self.seed, self.strict]
         hashed = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
         hashed.update(repr((submission.layers, submission.titles, submission.problems)).encode())
@@ -84,7 +90,7 @@ def mark(submission: HandedIn, options: Options) -> Marked:
             titles = judge_titles(source, name, options.seed, options.limits)
     rows = options.rubric.rows(layers, titles)
     report = {
-        "schema": 1,
+        "schema": SCHEMA,
         "name": submission.name,
         "digest": options.digest(submission),
         "points": sum(row.points for row in rows),
@@ -112,16 +118,28 @@ def grade(
     jobs: int = 1,
     scheduler: str = "",
     gradescope: bool = False,
+    only: str = "",
     progress: Callable[[int, int, str], None] = lambda _done, _all, _name: None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Mark every submission in a folder that was not marked before, and write the files; return marks and failures.
+
+    With `only`, those alone are marked again that have a cause with this text in its headline; the others stay as they
+    are, and who was not marked before is left out. NoSuchCauseError if there is none.
 
     The marks are the rows of grades.csv; the failures name submissions that could not be marked. `progress` is called
     with how many are done, how many there are, and the name of the last one. OSError if a file cannot be written.
     """
     submissions = handed_in(folder)
     (out / PAGES).mkdir(parents=True, exist_ok=True)
-    left = [one for one in submissions if not _is_marked(out, one, options)]
+    if only:
+        submissions = [one for one in submissions if _headlines(out, one) is not None]
+        left = [one for one in submissions if any(only.lower() in said.lower() for said in _headlines(out, one) or ())]
+        if not left:
+            raise NoSuchCauseError(
+                f"none of the {len(submissions)} submissions marked in {out} has {only!r} in a cause"
+            )
+    else:
+        left = [one for one in submissions if not _is_marked(out, one, options)]
     done = len(submissions) - len(left)
     progress(done, len(submissions), "")
     failed = []
@@ -133,7 +151,7 @@ def grade(
         write_whole(_file(out, submission, ".json"), marked.report)  # the last, since it says that all is there
         done += 1
         progress(done, len(submissions), submission.name)
-    reports = [_report(_file(out, one, ".json")) for one in submissions if one.name not in failed]
+    reports = [_report(_file(out, one, ".json"), options.strict) for one in submissions if one.name not in failed]
     _write_overview(out, reports, gradescope)
     return reports, failed
 
@@ -150,22 +168,28 @@ def _is_marked(out: Path, submission: HandedIn, options: Options) -> bool:
         return False
 
 
-def _report(path: Path) -> dict[str, Any]:
-    """Return what the files over all need of a report."""
+def _headlines(out: Path, submission: HandedIn) -> list[str] | None:
+    """Return what was said of a submission's causes, if it was marked before."""
+    try:
+        report = json.loads(_file(out, submission, ".json").read_text(encoding="utf-8"))
+        layers = (report["layers"] or {}).get("layers", [])
+        return [Cause.from_dict(cause).headline for layer in layers for cause in layer["causes"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _report(path: Path, strict: bool) -> dict[str, Any]:
+    """Return what the files over all need of a report; the causes are those that count."""
     report = json.loads(path.read_text(encoding="utf-8"))
     file = report["layers"] or {}
     layers = file.get("layers", [])
     outcomes = {kind.name: "missing" for kind in KINDS} | {layer["name"]: layer["outcome"] for layer in layers}
-    failed = [
-        f"{layer['name']}: {item['name'].replace('_', ' ')}" + " (hardening)" * (item["kind"] == "hardening")
-        for layer in layers
-        for item in layer["properties"]
-        if item["verdict"] == "failed"
-    ]
+    found = {layer["name"]: [Cause.from_dict(cause) for cause in layer["causes"]] for layer in layers}
+    causes = {name: [cause for cause in found[name] if cause.required or strict] for name in found}
     return {key: report[key] for key in ("name", "points", "of", "verdict", "problems", "marks")} | {
         "outcome": file.get("kind") or report["verdict"],
         "outcomes": outcomes,
-        "failed": failed,
+        "causes": causes,
         "file": path.stem,
     }
 
@@ -233,11 +257,15 @@ def _write_overview(out: Path, reports: Sequence[dict[str, Any]], gradescope: bo
     file = io.StringIO()
     labels = list(dict.fromkeys(row["label"] for report in reports for row in report["marks"]))
     writer = csv.writer(file)
-    writer.writerow(["name", "points", "of", "verdict", *(kind.name for kind in KINDS), *labels, "problems"])
+    names = [kind.name for kind in KINDS]
+    causes = [f"{name} causes" for name in names]
+    writer.writerow(["name", "points", "of", "verdict", *names, *labels, *causes, "problems"])
     for report in reports:
         points = {row["label"]: row["points"] for row in report["marks"]}
         cells = [report["name"], report["points"], report["of"], report["outcome"], *report["outcomes"].values()]
-        cells += [*(points[label] for label in labels), "; ".join(report["problems"])]
+        cells += [points[label] for label in labels]
+        cells += ["; ".join(title(name, cause) for cause in report["causes"].get(name, ())) for name in names]
+        cells.append("; ".join(report["problems"]))
         writer.writerow([_cell(cell) for cell in cells])
     write_whole(out / "grades.csv", file.getvalue())
     write_whole(out / "index.html", overview(reports, PAGES))
@@ -260,7 +288,8 @@ def _gradescope(report: dict[str, Any]) -> dict[str, Any]:
         for row in report["marks"]
     ]
     said = [*report["problems"], f"the suite's own verdict: {report['outcome']}"]
-    said += [*(f"{name}: {outcome}" for name, outcome in report["outcomes"].items()), *report["failed"]]
+    said += [f"{name}: {outcome}" for name, outcome in report["outcomes"].items()]
+    said += [f"{name}: {cause.headline}" for name, causes in report["causes"].items() for cause in causes]
     return {"score": report["points"], "output": "\n".join(said), "tests": tests}
 
 

@@ -57,6 +57,18 @@ def headline(layer: LayerVerdict) -> str:
     return [*(cause.headline for cause in layer.report.mistakes), "Every required property holds."][0]
 
 
+def facts_of(cause: Cause) -> dict[str, str]:
+    """Return what is known of a cause beside its headline: what else is wrong, where, and at which line."""
+    facts = {}
+    if cause.also:
+        facts["Wrong for the same reason"] = ", ".join(cause.also)
+    if cause.where and str(cause.where) not in cause.headline:
+        facts["Where"] = f"{cause.array or 'the call'} is {cause.where}"
+    if cause.line and f"line {cause.line}" not in cause.message:
+        facts["Line"] = str(cause.line)
+    return facts
+
+
 def drawn(cause: Cause) -> tuple[Picture, ...]:
     """Return the pictures of what is wrong."""
     return pictures(*cause.compared) if cause.compared else ()
@@ -71,4 +83,4 @@ ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
     trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
-ENVIRONMENT.globals.update(drawn=drawn, headline=headline, sha256=sha256)
+ENVIRONMENT.globals.update(drawn=drawn, facts_of=facts_of, headline=headline, sha256=sha256)

@@ -48,7 +48,7 @@ class LayerVerdict:
         if self.report.passed:
             return "right"
         found = [why.family for cause in self.report.mistakes for why in cause.why]
-        ties = all(cause.why for cause in self.report.mistakes) and set(found) <= OF_TIES
+        ties = found and all(cause.why for cause in self.report.mistakes) and set(found) <= OF_TIES
         return TIES if ties else "wrong"
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,26 +14,30 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import settings
-from verification.diagnosis import Diagnosis, Finding
 
 from verification import accuracy, failure
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
-from verification.checking import PropertyReport, Report
+from verification.cause import Cause, PropertyReport
 from verification.command import cli
+from verification.explain.where import Where
+from verification.explain.why import Why
 from verification.files import write_whole
 from verification.judge import grade as module
-from verification.judge.grade import Options, grade
+from verification.judge.grade import NoSuchCauseError, Options, grade
+from verification.judge.overview import groups
 from verification.judge.process import Limits
 from verification.judge.rubric import Rubric, RubricError, read_rubric
 from verification.judge.submissions import LARGEST, NothingHandedInError, handed_in
 from verification.judge.titles import TitlesVerdict
 from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.properties import properties
+from verification.report import Report
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
 THOROUGH = pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")
@@ -197,6 +201,8 @@ def test_marks_of_a_folder(tmp_path, here, monkeypatch):
         ["fay", "4", "20", "empty file", "empty file", "empty file"],
         ["zoe", "1", "20", "missing", "missing", "missing"],
     ]
+    assert rows[0][-3:] == ["convolution causes", "max_pooling causes", "problems"]
+    assert rows[1][-3:] == ["", "", ""]
     assert "SyntaxError: '(' was never closed (eve.py, line 1)" in rows[2][-1]
     assert rows[3][-1] == "the file is empty"
     shown = words((tmp_path / "out" / "index.html").read_text())
@@ -204,23 +210,107 @@ def test_marks_of_a_folder(tmp_path, here, monkeypatch):
     assert "fay the file is empty 4 of 20 empty file empty file empty file" in shown
 
 
+NOT_FLIPPED = RIGHT.replace("self.W[:, :, ::-1, ::-1]", "self.W")
+NOTHING = RIGHT.replace("        dLdx = np.zeros(x.shape)\n", "        raise NotImplementedError\n")
+
+
+def test_who_made_the_same_mistake_stands_together(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    put(
+        tmp_path / "in",
+        {"ada.py": RIGHT, "bob.py": NOT_FLIPPED, "cyd & co.py": f"# mine\n{NOT_FLIPPED}", "eve.py": NOTHING},
+    )
+    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=20))
+    why = "dLdx is the right gradient computed with the filter not flipped"
+    group = next(one for one in groups(reports, "pages") if one.title.startswith(why))
+    file = quote(next(one.file for one in handed_in(tmp_path / "in") if one.name == "cyd & co"))
+    assert group.links == {
+        "bob": "pages/bob.html#convolution-1", "cyd & co": f"pages/{file}.html#convolution-1",
+    }  # fmt: skip
+    text = (tmp_path / "out" / "index.html").read_text()
+    assert f"2 submissions: {group.title} convolution, dLdx is wrong bob , cyd & co" in words(text)
+    assert "1 submission: not explained: a call raises, whatever the case in max pooling eve" in words(text)
+    rows = csv.DictReader((tmp_path / "out" / "grades.csv").read_text().splitlines())
+    (row,) = [row for row in rows if row["name"] == "bob"]
+    assert group.title in row["convolution causes"]
+    assert row["max_pooling causes"] == ""
+    page = (tmp_path / "out" / "submissions" / "bob.html").read_text()
+    assert 'id="convolution-1"' in page
+
+
+def test_a_submission_is_counted_once_in_a_group_and_hardening_only_where_strict(tmp_path):
+    unknown = Cause("dLdx", "values", "backprop_is_the_adjoint", "dLdx is wrong\n  dLdx[0] = 1.0, but should be 0.0")
+    known = replace(unknown, why=(Why("padding", "padding of 2 where filter - 1 belongs"),))
+    here = replace(unknown, where=Where(("filter_width == 3",), True))
+    reports = [
+        {"name": name, "file": name, "causes": {"convolution": causes}}
+        for name, causes in (("ada", [unknown, unknown]), ("bob", [known, here]), ("cyd", [here, known]))
+    ]
+    assert [(group.title, group.about, group.links) for group in groups(reports, "p")] == [
+        ("dLdx is wrong: right while filter_width is 3; wrong otherwise", "convolution",
+         {"bob": "p/bob.html#convolution-2", "cyd": "p/cyd.html#convolution-1"}),
+        ("padding of 2 where filter - 1 belongs", "convolution, dLdx is wrong",
+         {"bob": "p/bob.html#convolution-1", "cyd": "p/cyd.html#convolution-2"}),
+        ("not explained: dLdx is wrong in convolution", "", {"ada": "p/ada.html#convolution-1"}),
+    ]  # fmt: skip
+    aside = replace(known, required=False)
+    layer = {"name": "convolution", "outcome": "right", "causes": [aside.to_dict()]}
+    stored = {"name": "ada", "points": 1, "of": 2, "verdict": "passed", "problems": [], "marks": []}
+    path = tmp_path / "ada.json"
+    path.write_text(json.dumps({**stored, "layers": {"layers": [layer]}}))
+    assert module._report(path, strict=False)["causes"] == {"convolution": []}
+    assert module._report(path, strict=True)["causes"] == {"convolution": [aside]}
+
+
+def test_only_those_with_a_cause_are_marked_again(tmp_path, here, monkeypatch):
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    put(tmp_path / "in", {"ada.py": RIGHT, "bob.py": NOT_FLIPPED, "eve.py": "("})
+    options, out = replace(QUICK, examples=5), tmp_path / "out"
+    grade(tmp_path / "in", out, options)
+    put(tmp_path / "in", {"new.py": "("})
+    before = content(out)
+    asked: list[list[str]] = []
+    marked = module._marked
+    monkeypatch.setattr(module, "_marked", lambda left, *rest: _noted(asked, left, marked(left, *rest)))
+    reports, _ = grade(tmp_path / "in", out, replace(options, examples=6), only="Filter NOT flipped")
+    assert asked == [["bob"]]
+    assert [report["name"] for report in reports] == ["ada", "bob", "eve"]
+    after = content(out)
+    changed = {name for name in before if after[name] != before[name]}
+    assert "submissions/bob.json" in changed
+    assert not [name for name in changed if "ada" in name or "eve" in name]
+    with pytest.raises(NoSuchCauseError, match="none of the 3 submissions marked in .* has 'padding' in a cause"):
+        grade(tmp_path / "in", out, options, only="padding")
+    result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--only", "padding"])
+    assert result.exit_code == 1
+    assert "has 'padding' in a cause" in result.output
+
+
 RIGHT_TIES = {"right but for ties": ("full-gradient-to-ties", "no-gradient-to-ties"), "wrong": ("wrong-operation",)}
 
 
 @pytest.mark.parametrize("outcome", RIGHT_TIES)
 def test_a_layer_that_is_right_but_for_ties_is_told_from_a_wrong_one(outcome):
-    def failed(*families: str) -> PropertyReport:
-        finding = Finding(tuple(Diagnosis(family, "why") for family in families))
-        return PropertyReport("gradient_is_a_subgradient", "required", "failed", 1, finding=finding)
+    properties = (
+        PropertyReport("gradient_is_a_subgradient", "required", "failed", 1),
+        PropertyReport("float32", "hardening", "failed", 1),
+    )
+    hardening = Cause("y", "property", "float32", "y is wrong", required=False)
 
-    hardening = PropertyReport("float32", "hardening", "failed", 1)
+    def caused(*families: str) -> Cause:
+        why = tuple(Why(family, "why") for family in families)
+        return Cause("dLdx", "property", "gradient_is_a_subgradient", "dLdx is wrong", why=why)
+
+    def told(properties: tuple[PropertyReport, ...], *causes: Cause) -> str:
+        report = Report("max_pooling", properties, (*causes, hardening))
+        return LayerVerdict("max_pooling", "", report, "", {}).outcome
+
     for family in RIGHT_TIES[outcome]:
-        report = Report("max_pooling", (failed(family), failed(family), hardening))
-        assert LayerVerdict("max_pooling", "", report, "", {}).outcome == outcome
-        for other in (failed(), failed(family, "transposed")):
-            report = Report("max_pooling", (failed(family), other))
-            assert LayerVerdict("max_pooling", "", report, "", {}).outcome == "wrong"
-    assert LayerVerdict("max_pooling", "", Report("max_pooling", (hardening,)), "", {}).outcome == "right"
+        assert told(properties, caused(family)) == outcome
+        assert told(properties, caused(family), caused()) == "wrong"
+        assert told(properties, caused(family, "transposed")) == "wrong"
+    assert told(properties) == "wrong"
+    assert told(properties[1:]) == "right"
 
 
 def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):

@@ -13,16 +13,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from verification.diagnosis import Diagnosis, Finding
 
 from layers import nn_max_pooling_layer
 from verification import check, max_pooling
 from verification.accuracy import Accuracy
-from verification.checking import Counterexample, PropertyReport, Report
+from verification.cause import Cause, Counterexample, PropertyReport
+from verification.explain.where import Where
+from verification.explain.why import Why
 from verification.judge.page import page
 from verification.judge.pictures import TILES, pictures, short
 from verification.judge.rubric import Row
 from verification.judge.verdict import FileVerdict, LayerVerdict, judge
+from verification.report import Report
 
 TESTS = ("dLdx test", "dLdW test", "dLdb test", "dLdx test for pooling")
 
@@ -41,22 +43,30 @@ WHY = "dLdx is the right gradient computed with the filter not flipped"
 SCRIPT = 'import numpy as np\nx = np.zeros((1, 1, 1, 2))\nprint("<dLdx>")\n\n# dLdx is wrong\n'
 
 
+MESSAGE = """dLdx is wrong
+  dLdx[0, 0, 0, 0] = 1.0, but should be 0.0
+  dLdx[0, 0, 0, 1] = 0.0, but should be 1.0 (2 of 2 entries)"""
+
+
 def convolution_not_flipped():
     """Return the verdict on such a convolution, as check() has it, in the fewest properties."""
-    found = PropertyReport(
-        "backprop_matches_directional_differences", "required", "failed", 9,
-        "dLdx is wrong\n  dLdx[0, 0, 0, 0] = 1.0, but should be 0.0\n  dLdx[0, 0, 0, 1] = 0.0, but should be 1.0 (2 of 2 entries)",
-        Counterexample({"filter_width": 1}, {}, SCRIPT), (), Finding((Diagnosis("filter-not-flipped", WHY),)),
-        ("dLdx", np.array([[[[1.0, 0.0]]]]), np.array([[[[0.0, 1.0]]]])),
+    compared = ("dLdx", np.array([[[[1.0, 0.0]]]]), np.array([[[[0.0, 1.0]]]]))
+    mistake = Cause(
+        "dLdx", "values", "backprop_is_the_adjoint", MESSAGE,
+        why=(Why("filter-not-flipped", WHY),), where=Where(("filter_width == 1",), True), wrong=30, asked=40,
+        counterexample=Counterexample({"filter_width": 1}, {}, SCRIPT), compared=compared,
     )  # fmt: skip
-    again = replace(found, name="backprop_is_the_adjoint")
-    other = replace(found, name="is_exact_at_a_realistic_size", message="dLdx is wrong, here for one", compared=None)
-    aside = replace(
-        other, name="an_empty_batch_gives_empty_results", kind="hardening", message="forward raised ValueError"
+    raises = "forward raised ValueError\nat line 7"
+    aside = Cause(None, "raised", "an_empty_batch_gives_empty_results", raises, required=False)
+    properties = (
+        PropertyReport("forward_matches_reference", "required", "passed", 100),
+        PropertyReport("backprop_matches_directional_differences", "required", "failed", 9, MESSAGE),
+        PropertyReport("backprop_is_the_adjoint", "required", "failed", 9, MESSAGE),
+        PropertyReport("is_exact_at_a_realistic_size", "required", "not judged", 1),
+        PropertyReport("an_empty_batch_gives_empty_results", "hardening", "failed", 1, raises),
     )
-    right = PropertyReport("forward_matches_reference", "required", "passed", 100)
     results = {**accuracies(TESTS[0], apprx=0.25), **accuracies(*TESTS[1:3])}
-    report = Report("convolution", (right, found, again, other, aside))
+    report = Report("convolution", properties, (mistake, aside))
     return LayerVerdict("convolution", "nn_convolutional_layer", report, "", results)
 
 
@@ -98,28 +108,44 @@ def test_a_file_that_failed_says_what_is_wrong_why_and_how_to_see_it():
     assert "conv layer dLdx 25.00 % 1 of 4" in words(text)
     assert "find fault with conv layer dLdx." in words(text)
     assert "dLdx is wrong dLdx[0, 0, 0, 0] = 1.0, but should be 0.0" in words(text)
-    assert "Why: dLdx is the right gradient computed with the filter not flipped" in words(text)
+    assert f"1. {WHY} Where: dLdx is right while filter_width is 1; wrong otherwise Seen on 30 of 40 cases." in words(
+        text
+    )
     assert "<code>import numpy as np\nx = np.zeros((1, 1, 1, 2))\nprint(&#34;&lt;dLdx&gt;&#34;)\n\n# dLdx is" in text
     assert 'alt="dLdx should be: [[[[0.0, 1.0]]]]"' in text
     assert 'alt="difference: [[[[1.0, -1.0]]]]"' in text
 
 
-def test_a_failure_with_the_message_of_another_is_shown_by_name_only():
+def test_a_mistake_that_fails_two_properties_is_told_once_with_a_link_to_it():
     text = page(failed())
-    assert "As above: backprop is the adjoint" in words(text)
-    assert words(text).count(f"Why: {WHY}") == 1
-    assert words(text).count("Why: as above") == 1
-    assert 'href="#convolution-backprop_is_the_adjoint"' in text
-    assert 'id="convolution-backprop_is_the_adjoint"' in text
+    assert words(text).count(WHY) == 2
+    assert f'<li><a href="#convolution-1"><bdi>{WHY}</bdi></a></li>' in text
+    assert text.count('id="convolution-1"') == 1
+    assert "backprop matches directional differences 9 ✗ failed" in words(text)
+    assert "backprop is the adjoint 9 ✗ failed" in words(text)
+    assert "is exact at a realistic size 1 \N{EN DASH} not judged" in words(text)
+
+
+def test_the_headline_is_the_mistakes_in_their_order():
+    layer = convolution_not_flipped()
+    known, aside = layer.report.causes
+    unknown = Cause("dLdW", "values", "backprop_is_the_adjoint", "dLdW is wrong\n  dLdW[0] = 1.0, but should be 0.0")
+    for causes in ((known, unknown, aside), (unknown, known, aside)):
+        text = page(verdict(replace(layer, report=replace(layer.report, causes=causes)), pooling()))
+        links = re.findall(r'<li><a href="#convolution-(\d)"><bdi>(.*?)</bdi>', text)
+        assert links == [(str(at), cause.headline) for at, cause in enumerate(causes[:2], 1)]
 
 
 def test_what_does_not_count_is_folded_and_not_explained_by_what_does():
     text = page(failed())
-    aside = words(text.partition("Failures that do not count (hardening)")[2].partition("</section>")[0])
-    assert aside.startswith("An empty batch gives empty results forward raised ValueError")
-    assert "Why" not in aside
-    strict = replace(convolution_not_flipped(), report=replace(convolution_not_flipped().report, strict=True))
-    assert "do not count" not in words(page(verdict(strict, pooling())))
+    folded = text.partition("<summary>Hardening, which does not count: 1 note")[2].partition("</section>")[0]
+    assert "forward raised ValueError an empty batch gives empty results" in words(folded)
+    assert WHY not in folded
+    assert 'href="#convolution-2"' not in text
+    strict = [replace(layer, report=replace(layer.report, strict=True)) for layer in failed().layers]
+    text = page(verdict(*strict))
+    assert "which does not count" not in words(text)
+    assert '<li><a href="#convolution-2"><bdi>forward raised ValueError</bdi></a></li>' in text
 
 
 def test_the_assignments_test_alone_may_not_have_noticed():
@@ -258,14 +284,16 @@ def hostile(url):
     """Return a verdict of which all that a submission may influence, and more, is hostile."""
     text = HOSTILE.format(url=url)
     layer = convolution_not_flipped()
-    first, *others = layer.report.properties
+    first, *rest = layer.report.properties
     first = replace(first, message=text)  # a note
-    bad, *rest = [item for item in others if item.verdict == "failed"]
-    bad = replace(
-        bad, message=f"{text}\n  {text}", finding=Finding((Diagnosis("family", text),)),
-        counterexample=replace(bad.counterexample, script=text), compared=(text, *bad.compared[1:]),
+    mistake, aside = layer.report.causes
+    mistake = replace(
+        mistake, message=f"{text}\n  {text}", why=(Why("family", text), Why("family", text)), also=(text,),
+        array=text, where=Where((text,), True), compared=(text, *mistake.compared[1:]),
+        counterexample=replace(mistake.counterexample, script=text),
     )  # fmt: skip
-    report = replace(layer.report, properties=(first, bad, *rest))
+    causes = (mistake, replace(mistake, why=(), where=None), replace(aside, message=text, property_name=text))
+    report = replace(layer.report, properties=(first, *rest), causes=causes)
     layer = replace(layer, class_name=text, report=report, accuracies=dict.fromkeys(TESTS[:3], text))
     missing = replace(pooling(), report=None, problem=text, accuracies=dict.fromkeys(TESTS[3:], text[1:]))
     return FileVerdict(text, "", (text,), (layer, missing), text, text)
