@@ -208,6 +208,7 @@ def test_only_arguments_have_gradients():
         replace(convolution(Einsum), gradients=("V",))
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_torch_modules_and_functions():
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
 
@@ -254,6 +255,7 @@ def test_torch_modules_and_functions():
     found(verdict(tanh, torch_function(InPlace.apply), InPlace=InPlace), "arguments_are_left_alone")
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_torch_in_place_constants_and_a_forgotten_parameter():
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
 
