@@ -27,6 +27,7 @@ from verification.command import cli
 from verification.diagnosis import Diagnosis, Finding
 from verification.files import write_whole
 from verification.judge import grade as module
+from verification.judge import session
 from verification.judge.grade import Options, grade
 from verification.judge.process import Limits
 from verification.judge.rubric import Rubric, RubricError, read_rubric
@@ -182,6 +183,7 @@ def test_section_7():
     assert points(of_percent(0, 0, 0, 0), None, **given) == [1, 1, 1, 1, 0, 0, 0.5, 0.5]
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_marks_of_a_folder(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
     put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(", "fay.py": "", "zoe/hw4_mnist.py": "("})
@@ -230,7 +232,7 @@ def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
     all_ties = "            dLdx[n, c, i * step : i * step + size, j * step : j * step + size] += (\n" \
                "                window == window.max()) * dLdy[n, c, i, j]\n"  # fmt: skip
     put(tmp_path / "in", {"ada.py": RIGHT[:start] + all_ties + RIGHT[end:], "eve.py": "x = 1"})
-    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=20))
+    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=5))
     assert [report["outcomes"] for report in reports] == [
         {"convolution": "right", "max_pooling": "right but for ties"},
         {"convolution": "no class", "max_pooling": "no class"},
@@ -244,6 +246,7 @@ def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
 
 def test_no_name_of_the_suites_own_exceptions_reaches_a_reader(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    monkeypatch.setattr(session, "LOST", 1)
     own = [
         name for name, value in vars(failure).items() if isinstance(value, type) and issubclass(value, BaseException)
     ]
