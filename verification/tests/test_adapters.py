@@ -36,7 +36,7 @@ tanh = LayerSpec(
 
 def verdict(spec, implementation, **names):
     """Return the report, once the script of each failure was run with these names."""
-    report = check(replace(spec, make=implementation, realistic=None), examples=8)
+    report = check(replace(spec, make=implementation, realistic=None), examples=5)
     for failure in report.failures:
         lines = [line for line in failure.counterexample.script.splitlines() if not line.startswith(("from", "# "))]
         exec("\n".join(lines), dict(names))

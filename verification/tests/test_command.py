@@ -53,6 +53,7 @@ def test_a_wrong_layer_fails_and_is_explained(layers):
     assert "failed: convolution passed, max_pooling failed" in result.output
 
 
+@pytest.mark.usefixtures("undiagnosed")
 def test_hardening_is_reported_and_counts_with_strict(layers):
     layers(pool="empty_batch_fails")
     result = run("check", "--examples", "5")
