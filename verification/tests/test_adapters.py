@@ -143,7 +143,7 @@ def test_what_backprop_keeps_is_found():
     assert report.failures[0].finding.diagnoses[0].family == "keeps-state"
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 @pytest.mark.parametrize("make", [Linear, Accumulating])
 def test_methods_and_attributes_of_other_names(make):
     adapted = methods(
@@ -188,7 +188,7 @@ class WithoutInputGradient(Einsum):
         return super().backprop(x, dLdy)[1:]
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 @pytest.mark.parametrize(
     ("layer", "declared", "right"),
     [
@@ -208,7 +208,7 @@ def test_only_arguments_have_gradients():
         replace(convolution(Einsum), gradients=("V",))
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 def test_torch_modules_and_functions():
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
 
@@ -255,7 +255,7 @@ def test_torch_modules_and_functions():
     found(verdict(tanh, torch_function(InPlace.apply), InPlace=InPlace), "arguments_are_left_alone")
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 def test_torch_in_place_constants_and_a_forgotten_parameter():
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
 

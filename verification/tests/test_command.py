@@ -53,7 +53,7 @@ def test_a_wrong_layer_fails_and_is_explained(layers):
     assert "failed: convolution passed, max_pooling failed" in result.output
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 def test_hardening_is_reported_and_counts_with_strict(layers):
     layers(pool="empty_batch_fails")
     result = run("check", "--examples", "5")
@@ -62,7 +62,7 @@ def test_hardening_is_reported_and_counts_with_strict(layers):
     assert run("check", "--examples", "5", "--strict").exit_code == 1
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 def test_json(tmp_path, layers):
     layers(pool="negated")
     file = tmp_path / "report.json"

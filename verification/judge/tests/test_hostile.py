@@ -27,7 +27,7 @@ from verification.judge.process import Child, Limits, SandboxError
 from verification.properties import properties
 
 THOROUGH = settings().max_examples > 100
-"""By default one file in ten stands for all; `thorough` takes all."""
+"""By default one file in fifteen stands for all; `thorough` takes all."""
 
 HOSTILE = Path(__file__).parent / "hostile"
 OUTSIDE = b"/nonexistent/outside"  # in the files: the directory of the test's own that they attack
@@ -278,7 +278,7 @@ def hold(seen, result, allowed="nothing"):
     assert not [one for one in "".join([text, *said, result.output]) if not one.isprintable() and one != "\n"]
 
 
-@pytest.mark.parametrize("name", [*TABLE, *SANDBOX_ONLY][:: 1 if THOROUGH else 10])
+@pytest.mark.parametrize("name", [*TABLE, *SANDBOX_ONLY][:: 1 if THOROUGH else 15])
 def test_in_the_sandbox(name, around, monkeypatch):
     if why := sandboxed():
         pytest.skip(why)

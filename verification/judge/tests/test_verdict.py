@@ -7,10 +7,9 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
-from verification import accuracy, check, checking
+from verification import accuracy, check
 from verification.assignment import KINDS
 from verification.case import Case
-from verification.diagnosis import diagnose
 from verification.failure import Stopped
 from verification.judge.process import Child, Limits
 from verification.judge.remote import Submission
@@ -19,7 +18,7 @@ from verification.properties import Collected, properties
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
-pytestmark = pytest.mark.usefixtures("undiagnosed")
+pytestmark = pytest.mark.usefixtures("verdict_only")
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
 THOROUGH = settings().max_examples > 100
@@ -73,9 +72,10 @@ def one_round_is_enough(monkeypatch):
 
 
 @pytest.fixture
-def diagnosed(monkeypatch):
-    """Explain failures after all."""
-    monkeypatch.setattr(checking, "diagnose", diagnose)
+def explained(monkeypatch):
+    """Search the smallest case and what explains it, after all."""
+    monkeypatch.undo()
+    monkeypatch.setattr(accuracy, "ROUNDS", 1)
 
 
 def changed(*pairs: tuple[str, str]) -> bytes:
@@ -96,7 +96,7 @@ def problems(found: FileVerdict) -> list[str]:
 
 
 @pytest.mark.parametrize("name", BUGS if THOROUGH else ["uses the x of forward"])
-def test_a_layer_in_a_child_gets_the_verdict_that_it_gets_here(name, diagnosed):
+def test_a_layer_in_a_child_gets_the_verdict_that_it_gets_here(name, explained):
     source = changed(BUGS[name], ("raise SystemExit", "#"))
     here = ModuleType("hw4_nn")
     exec(compile(source, "hw4_nn.py", "exec"), here.__dict__)
@@ -118,7 +118,7 @@ def test_a_right_file_passes_and_its_accuracy_test_does_not_run():
     assert list(found.points.values()) == [4, 4, 4, 4]
 
 
-def test_the_same_seed_gives_the_same_report(diagnosed):
+def test_the_same_seed_gives_the_same_report(explained):
     source = changed(BUGS["ties counted fully"])
     one, other = (json.dumps(verdict(source, seed=3, examples=1).to_dict()) for _ in range(2))
     assert one == other
@@ -283,9 +283,7 @@ def test_what_is_missing_is_said_and_the_other_layer_is_checked():
     )
     assert problems(no_method) == ["nn_convolutional_layer has no method backprop", ""]
     assert no_method.layers[1].passed
-    no_class = verdict(
-        RIGHT[: RIGHT.index("class nn_max")].encode() + RIGHT[RIGHT.index("def windows") :].encode()
-    )
+    no_class = verdict(RIGHT[: RIGHT.index("class nn_max")].encode() + RIGHT[RIGHT.index("def windows") :].encode())
     assert problems(no_class) == ["", "there is no class nn_max_pooling_layer or nn_maxpool_layer"]
     assert no_class.layers[0].passed
     assert not no_class.passed
