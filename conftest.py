@@ -1,6 +1,11 @@
 """Hypothesis profiles: `pytest` runs the default, `pytest --hypothesis-profile=thorough` 2000 examples each."""
 
+import os
+
 from hypothesis import settings
+
+# One thread: arrays as small as these gain nothing from a second, and torch's waits for work at full speed.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # No deadline: a slow machine is not a wrong layer. Hypothesis's own profile for CI would suppress a
 # health check and always draw the same cases.

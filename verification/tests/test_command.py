@@ -55,6 +55,7 @@ def test_a_wrong_layer_fails_and_is_explained(layers):
     assert "failed: convolution passed, max_pooling failed" in result.output
 
 
+@pytest.mark.usefixtures("verdict_only")
 def test_hardening_is_reported_and_counts_with_strict(layers):
     layers(pool="buffer_returned")
     result = run("check", "--examples", "5")
@@ -69,7 +70,7 @@ def test_hardening_is_reported_and_counts_with_strict(layers):
     assert "does not count" not in strict.output
 
 
-@pytest.mark.usefixtures("undiagnosed")
+@pytest.mark.usefixtures("verdict_only")
 def test_json(tmp_path, layers):
     layers(pool="negated")
     file = tmp_path / "report.json"

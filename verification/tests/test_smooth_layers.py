@@ -7,6 +7,9 @@ import pytest
 from hypothesis import strategies as st
 
 from verification import LayerSpec, check, verify
+from verification.drawing import quiet
+from verification.properties import properties
+from verification.search import search
 from verification.strategies import cases, real_arrays, shapes, whole_arrays
 
 pytestmark = pytest.mark.usefixtures("undiagnosed")
@@ -47,7 +50,7 @@ softmax = LayerSpec(
     rtol_reason="as for tanh; the logits drawn are at most 4, so exp loses nothing",
 )
 test_tanh = verify(tanh)
-test_softmax = verify(softmax)
+test_softmax = verify(softmax, examples=20)
 
 
 class Changed:
@@ -124,8 +127,10 @@ def test_a_dense_layer_is_checked_exactly():
             dLdx, dLdW, dLdb = super().backprop(x, dLdy)
             return dLdx, dLdW / len(x), dLdb
 
-    report = check(replace(dense, make=Averaged), examples=10)
-    (found,) = [cause for cause in report.causes if cause.property_name == "backprop_is_the_adjoint"]
-    assert found.counterexample
-    assert found.counterexample.arrays["x"].tolist() == [[0.0], [1.0]]
-    assert found.message == "dLdW is wrong\n  dLdW[0, 0] = 0.5, but should be 1.0 (1 of 1 entries)"
+    spec = replace(dense, make=Averaged)
+    (item,) = [item for item in properties(spec) if item.name == "backprop_is_the_adjoint"]
+    found = search(spec, item, quiet(10))
+    assert found.case
+    assert found.failure
+    assert found.case.arrays["x"].tolist() == [[0.0], [1.0]]
+    assert found.failure.message() == "dLdW is wrong\n  dLdW[0, 0] = 0.5, but should be 1.0 (1 of 1 entries)"

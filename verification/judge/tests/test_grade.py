@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import settings
 
-from verification import accuracy, failure
+from verification import accuracy, checking, failure
 from verification.accuracy import TESTS, Accuracy
 from verification.assignment import KINDS
 from verification.cause import Cause, PropertyReport
@@ -29,6 +29,7 @@ from verification.explain.where import Where
 from verification.explain.why import Why
 from verification.files import write_whole
 from verification.judge import grade as module
+from verification.judge import remote, session
 from verification.judge.grade import NoSuchCauseError, Options, grade
 from verification.judge.overview import groups
 from verification.judge.process import Limits
@@ -186,6 +187,7 @@ def test_section_7():
     assert points(of_percent(0, 0, 0, 0), None, **given) == [1, 1, 1, 1, 0, 0, 0.5, 0.5]
 
 
+@pytest.mark.usefixtures("verdict_only")
 def test_marks_of_a_folder(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
     put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(", "fay.py": "", "zoe/hw4_mnist.py": "("})
@@ -279,7 +281,7 @@ def test_only_those_with_a_cause_are_marked_again(tmp_path, here, monkeypatch):
     changed = {name for name in before if after[name] != before[name]}
     assert "submissions/bob.json" in changed
     assert not [name for name in changed if "ada" in name or "eve" in name]
-    with pytest.raises(NoSuchCauseError, match="none of the 3 submissions marked in .* has 'padding' in a cause"):
+    with pytest.raises(NoSuchCauseError, match=r"none of the 3 submissions marked in .* has 'padding' in a cause"):
         grade(tmp_path / "in", out, options, only="padding")
     result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--only", "padding"])
     assert result.exit_code == 1
@@ -320,7 +322,7 @@ def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
     all_ties = "            dLdx[n, c, i * step : i * step + size, j * step : j * step + size] += (\n" \
                "                window == window.max()) * dLdy[n, c, i, j]\n"  # fmt: skip
     put(tmp_path / "in", {"ada.py": RIGHT[:start] + all_ties + RIGHT[end:], "eve.py": "x = 1"})
-    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=20))
+    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=5))
     assert [report["outcomes"] for report in reports] == [
         {"convolution": "right", "max_pooling": "right but for ties"},
         {"convolution": "no class", "max_pooling": "no class"},
@@ -334,6 +336,10 @@ def test_the_overview_has_a_verdict_for_each_layer(tmp_path, here, monkeypatch):
 
 def test_no_name_of_the_suites_own_exceptions_reaches_a_reader(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
+    monkeypatch.setattr(session, "LOST", 1)
+    monkeypatch.setattr(remote, "ALONE", 2)
+    if settings().max_examples <= 100:  # each property starts some children; `thorough` tries all
+        monkeypatch.setattr(checking, "properties", lambda spec: properties(spec)[::4])
     own = [
         name for name, value in vars(failure).items() if isinstance(value, type) and issubclass(value, BaseException)
     ]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from verification import accuracy
 from verification.accuracy import TESTS, Accuracy, convolution_accuracy
@@ -14,6 +15,8 @@ from verification.judge.process import Limits
 from verification.judge.remote import Submission
 from verification.judge.rubric import Rubric
 from verification.judge.verdict import FileVerdict, judge
+
+pytestmark = pytest.mark.usefixtures("verdict_only")
 
 HERE = Path(__file__).parent
 RIGHT = (HERE / "hw4_nn.py").read_text()
@@ -31,7 +34,6 @@ def verdict(source: str) -> FileVerdict:
     return judge(source.encode(), "hw4_nn.py", examples=1, limits=Limits(timeout=60))
 
 
-@pytest.mark.usefixtures("undiagnosed")
 def test_a_file_that_is_right_by_its_own_test_has_the_points_and_both_results_are_said():
     assert OTHER_TEST != TEST
     found = verdict(OTHER_CLASSES + OTHER_TEST)
@@ -54,17 +56,17 @@ def test_a_file_that_is_right_by_its_own_test_has_the_points_and_both_results_ar
     assert not found.to_dict()["accuracy"][3]["own_counts"]
 
 
-@pytest.mark.usefixtures("undiagnosed")
-@pytest.mark.parametrize(
-    ("test", "why"),
-    [
-        (FORGED, "it prints no rounds that would give this"),
-        (OTHER_TEST.replace("num_test = 20", "num_test = 1"), "its test has other constants: num_test is 1, not 20"),
-        (OTHER_TEST.replace("range(num_test)", "range(2)"), "its test has 2 rounds, not 20"),
-        (OTHER_TEST.replace("dt = 1e-3", "dt = 1e-5"), "its test has other constants: dt is 1e-05, not 0.001"),
-        (OTHER_TEST.replace("    # dLdW", "    import os; os._exit(0)\n    # dLdW"), "its test has 1 rounds, not 20"),
-    ],
-)
+OTHERS = [
+    (FORGED, "it prints no rounds that would give this"),
+    (OTHER_TEST.replace("num_test = 20", "num_test = 1"), "its test has other constants: num_test is 1, not 20"),
+    (OTHER_TEST.replace("    # dLdW", "    import os; os._exit(0)\n    # dLdW"), "its test has 1 rounds, not 20"),
+    (OTHER_TEST.replace("range(num_test)", "range(2)"), "its test has 2 rounds, not 20"),
+    (OTHER_TEST.replace("dt = 1e-3", "dt = 1e-5"), "its test has other constants: dt is 1e-05, not 0.001"),
+]
+"""The last two say what two before them say, and take more rounds: `thorough` takes them."""
+
+
+@pytest.mark.parametrize(("test", "why"), OTHERS if settings().max_examples > 100 else OTHERS[:-2])
 def test_what_another_test_prints_is_said_and_does_not_count(test, why):
     found = verdict(OTHER_CLASSES + test)
     assert list(found.points.values()) == [1, 1, 1, 4]
