@@ -219,12 +219,12 @@ class Layer:
         expected = f"({', '.join(names)})" if len(names) > 1 else names[0]
         shown = returned.read() if isinstance(returned, Held) else returned
         said = f"backprop returned {_kind(shown)}, but should return {expected}"
-        raise PropertyFailed(said, shows=self.last_result()).about("form")
+        raise PropertyFailed(said, shows=self.last_result()).about("nothing" if shown is None else "form")
 
     def _real(self, what: str, value: Any) -> Array:
         if not isinstance(value, np.ndarray | np.generic):
             said = f"{what} returned {_kind(value)}, but should return a NumPy array"
-            raise PropertyFailed(said, shows=self.last_result()).about("form")
+            raise PropertyFailed(said, shows=self.last_result()).about("nothing" if value is None else "form")
         array = np.asarray(value)
         if array.dtype.kind not in "fiub":
             said = f"{what} returned an array of {array.dtype}, but should return real numbers"

@@ -114,7 +114,7 @@ def survey(
             found = search(spec, item, profile, seed)
             if found.failure is None:  # it fails only after other properties have run
                 found.fail(spec, item, outcome.case)
-            outcomes[at] = replace(found, examples=outcome.examples)
+            outcomes[at] = replace(found, examples=outcome.examples, wrong=outcome.wrong)
     return outcomes
 
 

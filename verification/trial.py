@@ -188,14 +188,16 @@ class Trial:
         because: str = "",
         label: str | None = None,
         shows: str = "",
+        array: str = "",
     ) -> None:
         """Raise unless actual equals expected, exactly or as far as the spec says.
 
         The failure reads "{name} is wrong{because}" and lists wrong entries as label[index], where the label is y for
         "forward(x)", and the name for others. Where actual is not itself a result of the layer, `shows` is the
-        expression of it: trial.expression(dLdx, "{}.sum()").
+        expression of it: trial.expression(dLdx, "{}.sum()"), and `array` the array that it says something of.
         """
-        if self.skips(_array(name)):
+        array = array or _array(name)
+        if self.skips(array):
             return
         label = label or ("y" if name == "forward(x)" else name)
         shows = shows or self.expression(actual)
@@ -217,7 +219,7 @@ class Trial:
             actual.size,
             (label, actual, expected),
             shows,
-        ).about("values", _array(name))
+        ).about("values", array)
 
     def skips(self, array: str) -> bool:
         """Return whether an array is not judged, since its plain answer is wrong; note that something is, if it is."""

@@ -119,7 +119,9 @@ def _where_is_true(cause: Cause, mistake: dict[str, Any]) -> bool | None:
             is_right = not all(eval(condition, {}, dict(sizes)) for condition in wrong)
         else:
             is_right = bool(right) and all(eval(condition, {}, dict(sizes)) for condition in right)
-        if is_right != cause.where.is_right_at(sizes):
+        said = cause.where.is_right_at(sizes)
+        # Of a call that raises only that is said: the array may be wrong elsewhere.
+        if is_right != said and (cause.array is not None or is_right):
             return False
     return True
 

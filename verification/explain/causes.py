@@ -30,7 +30,7 @@ LARGE = 2500
 """Entries of a case above which it is left out: right answers entry by entry cost too much."""
 
 OK = ("right", NOT_ASKED)
-NO_ARRAY = ("raised", "form")
+NO_ARRAY = ("raised", "form", "nothing")
 
 Line = tuple[str, str, int | None]
 """How a call ends without an array: raised or form, the type of the error, and the line."""
@@ -160,6 +160,11 @@ def _raising(observed: Observed, arrays: list[str]) -> list[Group]:
         return []
     line = next(iter(ends))[2] if len(ends) == 1 else None
     whole = Group(tuple(arrays), fails, asked, "raised", line=line)
+    unfinished = _unfinished(observed, arrays, asked)
+    if unfinished:
+        return [replace(whole, why=unfinished)]
+    if arrays == ["y"] and any(not fails(row) and row.kind("y") != "right" for row in observed.rows):
+        return [whole]  # where it raises says nothing of where y is right
     if where := observed.where(asked, fails):
         return [replace(whole, where=where)]
     if len(ends) == 1 or all(fails(row) for row in observed.rows if asked(row)):
@@ -179,6 +184,15 @@ def _raising(observed: Observed, arrays: list[str]) -> list[Group]:
         groups.append(replace(group, where=observed.where(concerned, fails_here)))
     known = [group for group in groups if group.where]
     return groups if len(known) == len(groups) else [whole]
+
+
+def _unfinished(observed: Observed, arrays: list[str], asked: Callable[[Row], bool]) -> tuple[Why, ...]:
+    """Return that a method is not written yet, if it never gives anything but None or NotImplementedError."""
+    ends = [_failure(row, arrays[0]) for row in observed.rows if asked(row)]
+    if not all(end and (end.error == "NotImplementedError" or end.kind == "nothing") for end in ends):
+        return ()
+    method = "forward" if arrays == ["y"] else "backprop"
+    return (Why("unfinished", f"{method} is not written yet"),)
 
 
 def _of_an_array(observed: Observed, array: str) -> Iterator[Group]:

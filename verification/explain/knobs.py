@@ -119,6 +119,9 @@ def general_mistakes(spec: "LayerSpec") -> Iterator[Mistake]:
             lambda trial: {"b": 2 * trial.arguments["b"]},
         )  # fmt: skip
     yield from _of_quantities("y")
+    for array in ("y", *(f"dLd{name}" for name in spec.gradients)):
+        sentence = f"{array} loses its axes of length 1: squeeze() drops them all, name the one that is meant"
+        yield output_knob("axes-dropped", array, sentence, _squeezed)
     for name in spec.gradients:
         yield from _of_a_gradient(f"dLd{name}", name)
         yield from _of_quantities(f"dLd{name}")
@@ -141,6 +144,10 @@ def _of_any_array(array: str) -> Iterator[Mistake]:
             f"{array} {sentence}",
             partial(_changed, change),
         )
+
+
+def _squeezed(result: Array, _trial: "Trial") -> Array | None:
+    return result.squeeze() if 1 in result.shape else None
 
 
 def _of_quantities(array: str) -> Iterator[Mistake]:
@@ -193,6 +200,14 @@ def _of_a_gradient(array: str, name: str) -> Iterator[Mistake]:
         )  # fmt: skip
         return
     if name == "b":
+        yield output_knob(
+            "shape-of-bias", array, "dLdb comes as one row of numbers: reshape it like b",
+            lambda result, _trial: result.ravel() if result.ndim > 1 else None,
+        )  # fmt: skip
+        yield Mistake(
+            "bias-not-summed", array, "dLdb is summed over the positions only: sum over the batch too",
+            lambda trial: trial.dLdy.sum(axis=(2, 3), keepdims=True) if trial.dLdy.ndim == 4 else None,
+        )  # fmt: skip
         yield Mistake("bias-not-summed", array, "dLdb is dLdy as it is: sum over the batch", lambda trial: trial.dLdy)
         yield output_knob(
             "channels-mixed", array, "dLdb is summed over the filters too: each filter has a gradient of its own",

@@ -88,7 +88,7 @@ class Collected:
         try:
             self.function(trial)
         except PropertyFailed as failure:
-            if failure.kind in ("raised", "form") and trial.wrong & {"forward", "backprop"}:
+            if failure.kind in ("raised", "form", "nothing") and trial.wrong & {"forward", "backprop"}:
                 raise NotJudged from None
             if case := _wrong_anyway(trial, failure, own_cases):
                 trial.elsewhere.append((failure.array, case))
@@ -127,7 +127,7 @@ def _wrong_anyway(trial: Trial, failure: PropertyFailed, own_cases: bool) -> Cas
             wrong = wrong_in(ask(Trial(trial.spec, case)))
         except (ValueError, IndexError, TypeError):  # no valid case
             continue
-        if failure.array in wrong or (failure.kind in ("raised", "form") and wrong):
+        if failure.array in wrong or (failure.kind in ("raised", "form", "nothing") and wrong):
             return case
     return None
 

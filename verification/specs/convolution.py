@@ -168,6 +168,20 @@ def _first_taps(k: int) -> Callable[[Array], Array]:
     return lambda W: np.where((np.indices(W.shape)[2:] < k).all(axis=0), W, 0)
 
 
+def _padded(pads: Callable[[int, int], tuple[int, int]]) -> Callable[[Trial], Array | None]:
+    """Return the mistake of a full correlation with other pads than one less than the filter's sides."""
+
+    def wrong(trial: Trial) -> Array | None:
+        W = trial.arguments["W"]
+        w, h = pads(*W.shape[2:])
+        framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)))
+        if framed.shape[2] < W.shape[2] or framed.shape[3] < W.shape[3]:
+            return None
+        return correlation(framed, W[:, :, ::-1, ::-1].swapaxes(0, 1), np.zeros(()))
+
+    return wrong
+
+
 _MENDED = "rotate W by 180 degrees for a full correlation, or convolve with W as it is"
 MISTAKES = (
     Mistake("filter-flipped", "y", "y is a convolution, not a cross-correlation: do not flip the filter",
@@ -194,6 +208,16 @@ MISTAKES = (
             _with_filters(lambda W: W[:, :, ::-1], "x")),
     Mistake("axes-swapped", "dLdx", "dLdx is computed with the filter transposed: leave its width and height",
             _with_filters(_square(lambda W: W.swapaxes(2, 3)), "x")),
+    Mistake("padding-fixed", "dLdx", "dLdy is padded by 2 on each side, whatever the filter's size: pad by filter - 1",
+            _padded(lambda w, h: (2, 2))),
+    Mistake("padding-fixed", "dLdx", "dLdy is padded by 1 on each side, whatever the filter's size: pad by filter - 1",
+            _padded(lambda w, h: (1, 1))),
+    Mistake("padding-fixed", "dLdx", "dLdy is not padded: pad it by filter - 1 on each side",
+            _padded(lambda w, h: (0, 0))),
+    Mistake("axes-swapped", "dLdx", "the pads of the two axes are swapped: filter_width - 1 belongs to the first",
+            _padded(lambda w, h: (h - 1, w - 1))),
+    Mistake("axes-swapped", "dLdx", "filter_width - 1 is the pad of both axes: filter_height - 1 belongs to the second",
+            _padded(lambda w, h: (w - 1, w - 1))),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
     Mistake("channels-mixed", "dLdx", "dLdx takes the filters in reverse order",

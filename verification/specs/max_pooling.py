@@ -129,6 +129,7 @@ def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
         where,
         label=sums.format("dLdx"),
         shows=trial.expression(dLdx, sums),
+        array="dLdx",
     )
 
 

@@ -114,6 +114,7 @@ def _normalization(
             np.zeros(len(total)),
             label="the sum",
             shows=trial.expression(dLdx, shows),
+            array="dLdx",
         )
 
     def drawn(kind: int, **sizes: int) -> Case:

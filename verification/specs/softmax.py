@@ -193,6 +193,7 @@ def rows_sum_to_one(trial: Trial) -> None:
         np.ones(len(y)),
         label="y.sum(axis=1)",
         shows=trial.expression(y, "{}.sum(axis=1)"),
+        array="y",
     )
 
 
@@ -214,6 +215,7 @@ def gradient_is_orthogonal_to_ones(trial: Trial) -> None:
         np.zeros(len(dLdx)),
         label="the sum",
         shows=trial.expression(dLdx, f"{{}}.sum(axis=1) / {largest!r}"),
+        array="dLdx",
     )
 
 
