@@ -279,7 +279,7 @@ def test_only_those_with_a_cause_are_marked_again(tmp_path, here, monkeypatch):
     changed = {name for name in before if after[name] != before[name]}
     assert "submissions/bob.json" in changed
     assert not [name for name in changed if "ada" in name or "eve" in name]
-    with pytest.raises(NoSuchCauseError, match="none of the 3 submissions marked in .* has 'padding' in a cause"):
+    with pytest.raises(NoSuchCauseError, match=r"none of the 3 submissions marked in .* has 'padding' in a cause"):
         grade(tmp_path / "in", out, options, only="padding")
     result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--only", "padding"])
     assert result.exit_code == 1
