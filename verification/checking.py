@@ -8,7 +8,7 @@ from verification.case import VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.declaration import examine
 from verification.drawing import quiet
-from verification.explain.causes import causes, why_at_ties
+from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
 from verification.failure import Stopped
 from verification.properties import Collected, properties
@@ -81,10 +81,13 @@ def report_on(
 ) -> Report:
     """Return the report of these searches, with the causes of what failed."""
     plain: list[Cause] = []
+    observed = Observed(spec)
+    grid = None
     if any(outcome.failure and item.plain and not outcome.stopped for item, outcome in outcomes.items()):
         progress("looking for what explains the failures")
         try:
-            plain = causes(spec)
+            plain = causes(observed)
+            grid = observed.grid() if plain else None
         except Stopped as stopped:
             plain = [Cause(None, "ended", "", str(stopped))]
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
@@ -94,7 +97,7 @@ def report_on(
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
-    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict)
+    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid)
 
 
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:

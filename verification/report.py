@@ -1,10 +1,10 @@
 """The verdict on one layer: frozen data. Text, page and JSON are views of it, and compute nothing."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from verification.cause import Cause, PropertyReport
+from verification.explain.grid import Grid
 from verification.text import blocks, short, table
 
 SCHEMA = 2
@@ -15,14 +15,14 @@ SCHEMA = 2
 class Report:
     """The verdict on one layer. Hardening properties count towards it only where strict.
 
-    grid    for which sizes it runs and is right: {two sizes, as "3x2": "right", "wrong" or "raised"}
+    grid    for which sizes it runs and is right, of a layer that is wrong and has such sizes
     """
 
     name: str
     properties: tuple[PropertyReport, ...]
     causes: tuple[Cause, ...] = ()
     strict: bool = False
-    grid: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    grid: Grid | None = field(default=None, compare=False)
 
     @property
     def failures(self) -> tuple[PropertyReport, ...]:

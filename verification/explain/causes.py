@@ -10,6 +10,7 @@ from hypothesis.strategies import SearchStrategy
 from verification.case import Case
 from verification.cause import Cause, Counterexample
 from verification.drawing import quiet, sample
+from verification.explain.grid import RAISES, RIGHT, WRONG, Grid, axes_of, grid
 from verification.explain.knobs import Mistake
 from verification.explain.where import Where, holds_at, separate, sizes_of
 from verification.explain.why import Why, by_its_look, explain
@@ -41,8 +42,12 @@ class Observed:
 
     def __init__(self, spec: LayerSpec) -> None:
         self.spec = spec
-        self.rows = self._observe(0)
         self._sizes: dict[int, Mapping[str, int]] = {}
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Rows of the cases that suggest what is wrong."""
+        return self._observe(0)
 
     @cached_property
     def fresh(self) -> list[Row]:
@@ -90,6 +95,25 @@ class Observed:
                 side.append(case)
         return observe(self.spec, [*sides[True], *sides[False]])
 
+    def grid(self) -> Grid | None:
+        """Return for which sizes the layer runs and is right, if it is a layer with such sizes.
+
+        A pair of sizes that no row has is asked for once.
+        """
+        sizes = [self.sizes(row) for row in self.rows]
+        axes = axes_of(sizes[0])
+        if axes is None:
+            return None
+        more: dict[tuple[int, ...], tuple[Mapping[str, int], Case]] = {}
+        for case in self._many:
+            of_case = sizes_of(self.spec, case)
+            more.setdefault(tuple(of_case[name] for name in axes), (of_case, case))
+        for of_row in sizes:
+            more.pop(tuple(of_row[name] for name in axes), None)
+        sizes += [of_case for of_case, _ in more.values()]
+        rows = [*self.rows, *observe(self.spec, [case for _, case in more.values()])]
+        return grid(axes, sizes, map(_outcome, rows))
+
     @cached_property
     def _many(self) -> list[Case]:
         return self._cases(2, MANY)
@@ -112,12 +136,11 @@ class Group:
     line: int | None = None
 
 
-def causes(spec: LayerSpec, seed: int = 0) -> list[Cause]:
+def causes(observed: Observed, seed: int = 0) -> list[Cause]:
     """Return the causes of what is wrong with the plain answers of a layer, most telling first."""
-    observed = Observed(spec)
     if not observed.rows:
         return []
-    gradients = [f"dLd{name}" for name in spec.gradients]
+    gradients = [f"dLd{name}" for name in observed.spec.gradients]
     groups = [
         *_of_a_call(observed, ["y"]),
         *_of_a_call(observed, gradients),
@@ -396,6 +419,12 @@ def _of_gradients(spec: LayerSpec) -> str:
 
 def _failure(row: Row, array: str) -> PropertyFailed | None:
     return next((answer.failure for answer in row.of(array) if answer.kind in NO_ARRAY), None)
+
+
+def _outcome(row: Row) -> str:
+    """Return what became of a case: whether a call raised, an array is wrong, or all is right."""
+    kinds = {row.kind(array) for array in row.answers[0]}
+    return RAISES if kinds & set(NO_ARRAY) else WRONG if kinds - set(OK) else RIGHT
 
 
 def _key(failure: PropertyFailed) -> Line:

@@ -244,15 +244,15 @@ def test_a_submission_is_counted_once_in_a_group_and_hardening_only_where_strict
     unknown = Cause("dLdx", "values", "backprop_is_the_adjoint", "dLdx is wrong\n  dLdx[0] = 1.0, but should be 0.0")
     known = replace(unknown, why=(Why("padding", "padding of 2 where filter - 1 belongs"),))
     here = replace(unknown, where=Where(("filter_width == 3",), True))
-    reports = [
-        {"name": name, "file": name, "causes": {"convolution": causes}}
-        for name, causes in (("ada", [unknown, unknown]), ("bob", [known, here]), ("cyd", [here, known]))
-    ]
+    zero = replace(known, why=(Why("zero", "zero everywhere"),))
+    found = {"ada": [unknown, unknown], "bob": [known, here], "cyd": [here, known], "dan": [zero]}
+    reports = [{"name": name, "file": name, "causes": {"convolution": found[name]}} for name in found]
     assert [(group.title, group.about, group.links) for group in groups(reports, "p")] == [
         ("dLdx is wrong: right while filter_width is 3; wrong otherwise", "convolution",
          {"bob": "p/bob.html#convolution-2", "cyd": "p/cyd.html#convolution-1"}),
         ("padding of 2 where filter - 1 belongs", "convolution, dLdx is wrong",
          {"bob": "p/bob.html#convolution-1", "cyd": "p/cyd.html#convolution-2"}),
+        ("zero everywhere", "convolution, dLdx is wrong", {"dan": "p/dan.html#convolution-1"}),
         ("not explained: dLdx is wrong in convolution", "", {"ada": "p/ada.html#convolution-1"}),
     ]  # fmt: skip
     aside = replace(known, required=False)

@@ -18,6 +18,7 @@ from layers import nn_max_pooling_layer
 from verification import check, max_pooling
 from verification.accuracy import Accuracy
 from verification.cause import Cause, Counterexample, PropertyReport
+from verification.explain.grid import Grid
 from verification.explain.where import Where
 from verification.explain.why import Why
 from verification.judge.page import page
@@ -66,7 +67,14 @@ def convolution_not_flipped():
         PropertyReport("an_empty_batch_gives_empty_results", "hardening", "failed", 1, raises),
     )
     results = {**accuracies(TESTS[0], apprx=0.25), **accuracies(*TESTS[1:3])}
-    report = Report("convolution", properties, (mistake, aside))
+    sizes = {
+        (1, 1): ("right",),
+        (1, 20): ("right", "wrong", "raises"),
+        (3, 1): ("raises", "raises"),
+        (3, 20): ("wrong",),
+    }
+    grid = Grid(("filter_width", "filter_height"), sizes | {(2, at): ("wrong",) for at in range(2, 20)})
+    report = Report("convolution", properties, (mistake, aside), grid=grid)
     return LayerVerdict("convolution", "nn_convolutional_layer", report, "", results)
 
 
@@ -134,6 +142,19 @@ def test_the_headline_is_the_mistakes_in_their_order():
         text = page(verdict(replace(layer, report=replace(layer.report, causes=causes)), pooling()))
         links = re.findall(r'<li><a href="#convolution-(\d)"><bdi>(.*?)</bdi>', text)
         assert links == [(str(at), cause.headline) for at, cause in enumerate(causes[:2], 1)]
+
+
+def test_a_grid_says_in_words_for_which_sizes_a_layer_is_right():
+    text = page(failed())
+    assert '<td class="passed">✓ right</td>' in text
+    assert '<td class="note">! raises</td>' in text
+    table = text.partition('<table class="grid">')[2].partition("</table>")[0]
+    head, first, second, third = (words(row).split(maxsplit=1)[1] for row in re.findall(r"<tr>.*?</tr>", table))
+    assert head.startswith("↓ filter_height → 1 2 3 4")
+    assert first == "✓ right " + "\N{EN DASH} " * 18 + "1 of 3 right"
+    assert second == "\N{EN DASH} " + "✗ wrong " * 18 + "\N{EN DASH}"
+    assert third == "! raises " + "\N{EN DASH} " * 18 + "✗ wrong"
+    assert words(page(verdict(pooling(), pooling()))).count("For which sizes") == 0
 
 
 def test_what_does_not_count_is_folded_and_not_explained_by_what_does():
