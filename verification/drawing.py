@@ -1,6 +1,8 @@
 """Hypothesis for our own searches: as quiet and as reproducible wherever they run."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
@@ -31,9 +33,14 @@ def quiet(examples: int, *, shrink: bool = True) -> settings:
 
 def sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
     """Return cases, the same for the same seed. The first is the simplest."""
-    # In a thread of its own, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(_sample, cases, count, seed).result()
+    # In another thread, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
+    return _thread(os.getpid()).submit(_sample, cases, count, seed).result()
+
+
+@cache
+def _thread(_process: int) -> ThreadPoolExecutor:
+    """Return the thread of this process that draws: one for all, since Hypothesis looks around in each new one."""
+    return ThreadPoolExecutor(1)
 
 
 def _sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:

@@ -1,6 +1,7 @@
 """`test_mine = verify(spec)`: the properties of a layer as pytest items, each of them a Hypothesis test."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
 from traceback import format_exc
 from typing import Any
@@ -99,8 +100,11 @@ class Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # mypy 
     def __init__(self, spec: LayerSpec, collected: Collected, case: Case) -> None:
         super().__init__(pytrace=False)
         self.spec, self.collected, self.case = spec, collected, case
+        self.being_explained = False
 
     def __repr__(self) -> str:
+        if self.being_explained:  # by a search whose own failures are shown with what was raised before them
+            return self.collected.name
         blob = [note for note in getattr(self, "__notes__", []) if "reproduce_failure" in note]
         return "\n".join([self.explanation, *blob])
 
@@ -109,11 +113,15 @@ class Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # mypy 
     @cached_property
     def explanation(self) -> str:
         """What is wrong, why and where, and the script of the smallest case."""
-        outcome = Outcome()
+        outcome, self.being_explained = Outcome(), True
         try:
             outcome.fail(self.spec, self.collected, self.case)
-            report = report_on(self.spec, {self.collected: outcome})
+            # In a thread of its own: a search would replace the statistics of the item.
+            with ThreadPoolExecutor(1) as thread:
+                report = thread.submit(report_on, self.spec, {self.collected: outcome}).result()
         except Exception:  # which pytest would take for one of its own, and end
             return f"{self.spec.name}: {self.collected.name} fails, and so does its explanation\n{format_exc()}"
+        finally:
+            self.being_explained = False
         sentence = self.collected.name.replace("_", " ")
         return "\n".join([f"{self.spec.name}: {sentence}", *blocks(report.causes)])

@@ -162,7 +162,7 @@ def test_a_layer_that_is_wrong_now_and_then_fails():
 
     class Tired(nn_max_pooling_layer):
         def forward(self, x):
-            return super().forward(x) + (next(calls) % 100 == 99)
+            return super().forward(x) + (next(calls) % 40 == 39)
 
     report = check(replace(max_pooling(Tired), realistic=None), examples=20)
     assert not report.passed

@@ -57,11 +57,11 @@ def test_a_wrong_layer_fails_and_is_explained(layers):
 
 @pytest.mark.usefixtures("verdict_only")
 def test_hardening_is_reported_and_counts_with_strict(layers):
-    layers(pool="buffer_returned")
+    layers(pool="empty_batch_fails")
     result = run("check", "--examples", "5")
     assert result.exit_code == 0
-    note = "it returns a view of an argument or of a buffer that it uses again: return a copy"
-    said = f"Hardening, which does not count: 1 note\n  - max_pooling: {note} (results share no memory)\n"
+    note = "a batch without images is not provided for"
+    said = f"Hardening, which does not count: 1 note\n  - max_pooling: {note} (an empty batch gives empty results)\n"
     assert said in result.output
     assert "mistake" not in result.output
     strict = run("check", "--examples", "5", "--strict")
@@ -84,7 +84,7 @@ def test_json(tmp_path, layers):
     convolution, pooling = report["layers"]
     assert convolution["causes"] == []
     assert list(pooling) == ["name", "verdict", "causes", "properties"]
-    assert {item["verdict"] for item in pooling["properties"]} == {"passed", "failed"}
+    assert {item["verdict"] for item in pooling["properties"]} == {"passed", "failed", "not judged"}
     assert set(pooling["properties"][0]) == {"name", "kind", "verdict", "examples", "seconds", "message"}
     cause = pooling["causes"][0]
     assert (cause["array"], cause["required"], cause["where"]) == ("dLdx", True, None)

@@ -87,13 +87,9 @@ def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(r
     said = run("test_double = verify(double(Wide))", "-k", ADJOINT)
     shown = said[said.index("____ test_double") :]
     shown = shown[: shown.index("short test summary info")]
-    assert shown.splitlines()[1:4] == [
-        "double it: backprop is the adjoint",
-        "dLdx is wrong",
-        "  dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)",
-    ]
-    assert "Why: " not in shown
-    assert "right while the number of columns" not in shown
+    assert shown.splitlines()[1] == "double it: backprop is the adjoint"
+    assert "dLdx is wrong: right while features is at most 2; wrong otherwise" in shown
+    assert "      dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)" in shown
     assert "x = np.zeros((1, 3))" in shown  # the first shape at which it fails
     assert "dLdy = np.array([[0.0, 0.0, 1.0]])" in shown
     for noise in ("Traceback", "Falsifying", "pytest_items", "Draw 1", "data="):

@@ -35,7 +35,7 @@ def test_code_runs_and_prints_what_the_page_says(page, line, code, text, capsys)
     # Empty lines before the code, so that an error names the line of the page.
     exec(compile("\n" * line + code, str(page), "exec"), {"__name__": "__main__"})
     printed = capsys.readouterr().out
-    for said in [text, *re.findall(r"# (Why: .*)", code)]:
+    for said in [text, *re.findall(r"^print\(report\)  # (.*)", code, flags=re.MULTILINE)]:
         assert said in printed, f"{page}, line {line}: the page says\n\n{said}\n\nbut the code prints\n\n{printed}"
 
 
