@@ -66,7 +66,8 @@ def _within(
 
     Of a gradient only the inner product with `along` is known; `entrywise` finds all of it, to show.
     """
-    if trial.skips("y" if name == "forward(x)" else name):
+    label = "y" if name == "forward(x)" else name
+    if trial.skips(label):
         return
     if actual.dtype.kind == "f" and actual.dtype.itemsize < dtype.itemsize:
         shows = trial.expression(actual, "{}.dtype")
@@ -87,13 +88,14 @@ def _within(
     if slight:
         said = f"by more than rounding in {dtype} can explain: computed in less?"
     if entrywise and trial.script is None:
-        raise PropertyFailed(f"{name} is wrong, {said}")
+        raise PropertyFailed(f"{name} is wrong, {said}").about("values", label)
     expected = entrywise() if entrywise else right
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
-    label = "y" if name == "forward(x)" else name
     found = entries(label, actual, expected, wrong)
     shows = trial.expression(actual)
-    raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows)
+    raise PropertyFailed(
+        f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows
+    ).about("values", label)
 
 
 STABLE = {"float64": 1e-9, "float32": 1e-4}
