@@ -93,9 +93,9 @@ def _within(
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
     found = entries(label, actual, expected, wrong)
     shows = trial.expression(actual)
-    raise PropertyFailed(
-        f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows
-    ).about("values", label)
+    raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows).about(
+        "values", label
+    )
 
 
 STABLE = {"float64": 1e-9, "float32": 1e-4}

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,13 +46,18 @@ convolution1d = LayerSpec(
 )
 test_convolution1d = verify(convolution1d)
 """
-"""The declaration reads as it stands in the README: the layer, its cases, what is right."""
+"""The declaration reads as it stands in verification/README.md: the layer, its cases, what is right."""
 
 
 def spec_of(code):
     names: dict[str, Any] = {"__name__": "mine"}
     exec(code, names)
     return names["convolution1d"]
+
+
+def test_the_page_shows_it():
+    page = Path(__file__).parents[1] / "README.md"
+    assert EXAMPLE in page.read_text(encoding="utf-8")
 
 
 def test_the_declaration_is_short():
