@@ -336,7 +336,8 @@ def _without(edges: tuple[tuple[int, int], ...], a: Array) -> Array | None:
 
 def _zeroed(a: Array, axis: int, place: int) -> Array:
     a = a.copy()
-    np.moveaxis(a, axis, 0)[place] = 0
+    if a.shape[axis]:
+        np.moveaxis(a, axis, 0)[place] = 0
     return a
 
 

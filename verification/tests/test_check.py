@@ -162,7 +162,8 @@ def test_a_layer_that_is_wrong_now_and_then_fails():
 
     class Tired(nn_max_pooling_layer):
         def forward(self, x):
-            return super().forward(x) + (next(calls) % 40 == 39)
+            # A prime: 30 calls to an example, some of whose results nobody looks at, must not keep step with it.
+            return super().forward(x) + (next(calls) % 41 == 40)
 
     report = check(replace(max_pooling(Tired), realistic=None), examples=20)
     assert not report.passed
