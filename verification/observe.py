@@ -110,6 +110,13 @@ def _judged(trial: Trial, array: str, actual: Array, right: Array) -> Answer:
     return answer if answer.is_like(right) else replace(answer, kind="values")
 
 
+def asked_at(spec: LayerSpec, array: str, case: Case) -> Case:
+    """Return the case at which an array was asked for: y away from the kinks, too."""
+    if not spec.piecewise_linear or array not in ("y", "forward"):
+        return case
+    return replace(case, arrays={**case.arrays, "x": Trial(spec, case).smooth_arguments()["x"]})
+
+
 def redrawn(case: Case, i: int) -> Case:
     """Return a case with other whole numbers in arrays of the same shapes."""
     seed = case.seed + 7 * i + 3

@@ -17,6 +17,7 @@ from hypothesis.errors import FlakyFailure
 
 from verification.case import Array, Case
 from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
+from verification.observe import asked_at
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
@@ -128,7 +129,8 @@ def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome],
             outcome.wrong |= {array}
             of_forward = array in ("y", "forward")
             if of_forward == (item.name == "forward_matches_reference"):
-                outcome.case = outcome.case or (None if outcome.failure else case)
+                if not outcome.case and not outcome.failure:
+                    outcome.case = asked_at(trial.spec, array, case)
                 break
 
 

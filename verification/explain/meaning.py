@@ -20,6 +20,8 @@ def meaning(property_name: str, failure: PropertyFailed) -> tuple[Why, ...]:
 
 def _float32(failure: PropertyFailed) -> str:
     """Return float32-inside if all entries shown are off by a little, or a result has a smaller dtype."""
+    if failure.kind == "integers":
+        return "integer-result"
     if not failure.entries:
         return "float32-inside" if failure.kind == "dtype" else ""
     slight = [abs(e.actual - e.expected) <= 1e-3 * max(1.0, abs(e.expected)) for e in failure.entries]
@@ -58,6 +60,7 @@ SAID = {
     "assumes-layout": "it takes an array for contiguous: use its values by index, or np.ascontiguousarray first",
     "shares-memory": "it returns a view of an argument or of a buffer that it uses again: return a copy",
     "float32-inside": "it computes in less than float64: leave out the cast",
+    "integer-result": "fractions are cut off: a result is made as an array of integers; make it one of floats",
     "integer-truncation": "fractions are cut off: results take the integer dtype of x; make them floats",
     "empty-batch": "a batch without images is not provided for",
     "accepts-bad-arguments": "the shapes of arguments are not checked",

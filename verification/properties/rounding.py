@@ -83,6 +83,10 @@ def _within(
         if dtype == np.float64:
             trial.rounded = max(trial.rounded, float(np.max(error)))
         return
+    if actual.dtype.kind in "iu":
+        shows = trial.expression(actual, "{}.dtype")
+        said = f"{name} is an array of {actual.dtype} for {dtype} arguments, but should be {dtype}"
+        raise PropertyFailed(said, shows=shows).about("integers", label)
     slight = np.max(error) <= 1e-2 * np.max(magnitude)
     said = "by far more than rounding"
     if slight:

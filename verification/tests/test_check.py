@@ -170,6 +170,26 @@ def test_a_layer_that_is_wrong_now_and_then_fails():
     assert any("not deterministic" in item.message for item in report.failures)
 
 
+def test_results_of_integers_are_called_so():
+    class Whole(nn_max_pooling_layer):
+        def backprop(self, x, dLdy):
+            return super().backprop(x, dLdy).astype(int)
+
+    report = check(max_pooling(Whole), examples=10)
+    assert [cause.why[0].family for cause in report.causes if cause.required] == ["integer-result"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_layer_wrong_between_whole_numbers_is_not_called_random(seed):
+    class Whole(nn_max_pooling_layer):
+        def forward(self, x):
+            return np.trunc(super().forward(x))
+
+    report = check(replace(max_pooling(Whole), realistic=None), examples=20, seed=seed)
+    assert not report.passed
+    assert not any("not deterministic" in failure.message for failure in report.failures)
+
+
 def test_a_layer_that_shares_what_it_remembers_fails():
     last: dict[str, np.ndarray] = {}
 
