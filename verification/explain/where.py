@@ -52,6 +52,8 @@ class Where:
 
 def in_words(condition: str) -> str:
     """Return a condition as a sentence has it."""
+    if condition.endswith(" % 2 == 1"):
+        return condition.replace(" % 2 == 1", " is odd")
     for sign, words in ((" == ", " is "), (" <= ", " is at most "), (" < ", " is less than "), (" != ", " is not ")):
         left, found, other = condition.partition(sign)
         if found and left.replace("_", "").isalnum():
@@ -101,6 +103,8 @@ def _conditions(sizes: Sequence[Sizes]) -> list[str]:
     texts += [
         f"{name} <= {number}" for name in names for number in (1, 2, 3) if max(seen[name]) > number >= min(seen[name])
     ]
+    kernels = [name for name in names if name.startswith(("filter_", "kernel_size", "pool_size"))]
+    texts += [f"{name} % 2 == 1" for name in kernels if len({size % 2 for size in seen[name]}) > 1]
     texts += [f"{name} != 1" for name in names if 1 in seen[name] and len(seen[name]) > 1]
     for one, other in combinations(names, 2):
         texts += [f"{one} == {other}", f"{one} < {other}", f"{other} < {one}", f"{one} <= {other}", f"{other} <= {one}"]
