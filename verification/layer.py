@@ -182,6 +182,8 @@ class Layer:
         assert self.trial.calls is not None
         arrays = {**self.trial.case.arrays, **self._parameters, "x": x, **({} if dLdy is None else {"dLdy": dLdy})}
         plain = {name: np.array(one.read() if isinstance(one, Held) else one) for name, one in arrays.items()}
+        if any(array.dtype.kind == "c" for array in plain.values()):  # what a layer made of it: not to be asked plainly
+            return
         plain = {name: array if name in self.spec.constants else array.astype(float) for name, array in plain.items()}
         self.trial.calls.append(replace(self.trial.case, arrays=plain))
 

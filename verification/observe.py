@@ -110,11 +110,15 @@ def _judged(trial: Trial, array: str, actual: Array, right: Array) -> Answer:
     return answer if answer.is_like(right) else replace(answer, kind="values")
 
 
-def asked_at(spec: LayerSpec, array: str, case: Case) -> Case:
-    """Return the case at which an array was asked for: y away from the kinks, too."""
-    if not spec.piecewise_linear or array not in ("y", "forward"):
-        return case
-    return replace(case, arrays={**case.arrays, "x": Trial(spec, case).smooth_arguments()["x"]})
+def tell(answer: Answer) -> None:
+    """Raise PropertyFailed if the answer is wrong."""
+    if answer.failure is not None:
+        raise answer.failure
+    assert answer.actual is not None
+    shown = answer.trial.expression(answer.actual)
+    name = "forward(x)" if answer.array == "y" else answer.array
+    if answer.kind != "right":
+        answer.trial.compare(name, answer.actual, answer.right, shows=shown)
 
 
 def redrawn(case: Case, i: int) -> Case:

@@ -17,7 +17,7 @@ from hypothesis.errors import FlakyFailure
 
 from verification.case import Array, Case
 from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
-from verification.observe import asked_at
+from verification.observe import ask, tell
 from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
@@ -47,6 +47,8 @@ class Outcome:
     script: str = ""
     wrong: frozenset[str] = frozenset()
     """Arrays whose plain answers were wrong for any example."""
+    noted: str = ""
+    """The array that is wrong for `case`, if another property has found that."""
 
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
@@ -113,8 +115,9 @@ def survey(
         if outcome.case and not outcome.failure:
             progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
             found = search(spec, item, profile, seed)
-            if found.failure is None:  # it fails only after other properties have run
-                found.fail(spec, item, outcome.case)
+            if found.failure is None:  # it fails only for a call that another property made, or after others have run
+                asked = Asking(_plainly(outcome.noted), item.kind, item.cases) if outcome.noted else item
+                found.fail(spec, asked, outcome.case)
             outcomes[at] = replace(found, examples=outcome.examples, wrong=outcome.wrong)
     return outcomes
 
@@ -130,8 +133,28 @@ def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome],
             of_forward = array in ("y", "forward")
             if of_forward == (item.name == "forward_matches_reference"):
                 if not outcome.case and not outcome.failure:
-                    outcome.case = asked_at(trial.spec, array, case)
+                    outcome.case, outcome.noted = case, array
                 break
+
+
+class Asking(Collected):
+    """Asks a plain question."""
+
+    def check(self, trial: Trial) -> None:
+        """Raise PropertyFailed where the answer is wrong."""
+        self.function(trial)
+
+
+def _plainly(array: str) -> Callable[[Trial], None]:
+    """Return the property that an array, or what a method returns, is right."""
+
+    def is_right(trial: Trial) -> None:
+        answers = ask(trial)
+        of_method = {"forward": ["y"], "backprop": [name for name in answers if name != "y"]}
+        for name in of_method.get(array, [array]):
+            tell(answers[name])
+
+    return is_right
 
 
 def search(

@@ -518,7 +518,7 @@ AVERAGE_BUGS = (
           pool=lambda self, window, i, j, shape: window.sum(axis=(2, 3)) // self.area(i, j, shape)),
     _mean("forward_doubled", "scaled", DIFFERENCES, "forward is twice the average, backprop is not",
           pool=lambda self, *given: 2 * Average.pool(self, *given)),
-    _mean("gradient_adds_up", "keeps-state", LINEAR, "dLdx of the last call is added to this one",
+    _mean("gradient_adds_up", "keeps-state", "history_is_irrelevant", "dLdx of the last call is added to this one",
           backprop=_kept_gradient),
     _mean("same_x", "keeps-state", "history_is_irrelevant", "y is remembered as long as x is the same object",
           forward=_same_x),

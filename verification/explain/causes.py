@@ -15,9 +15,8 @@ from verification.explain.knobs import Mistake
 from verification.explain.where import Where, holds_at, separate, sizes_of
 from verification.explain.why import Why, by_its_look, explain
 from verification.failure import PropertyFailed
-from verification.observe import NOT_ASKED, Answer, Row, ask, observe
-from verification.properties import Collected
-from verification.search import search
+from verification.observe import NOT_ASKED, Answer, Row, ask, observe, tell
+from verification.search import Asking, search
 from verification.spec import LayerSpec
 from verification.trial import ROUNDING, Trial
 
@@ -384,14 +383,6 @@ def _always(sentence: str) -> str:
     return sentence
 
 
-class Asking(Collected):
-    """Asks a plain question."""
-
-    def check(self, trial: Trial) -> None:
-        """Raise PropertyFailed where the answer is wrong in the same way."""
-        self.function(trial)
-
-
 def _asking(group: Group, array: str) -> Callable[[Trial], None]:
     """Return the property that an array is right, which fails where this group is wrong."""
 
@@ -399,12 +390,7 @@ def _asking(group: Group, array: str) -> Callable[[Trial], None]:
         answers = ask(trial)
         if not group.is_wrong(Row(trial.case, (answers,))):
             return
-        answer = answers[array]
-        if answer.failure is not None:
-            raise answer.failure
-        assert answer.actual is not None
-        shown = answer.trial.expression(answer.actual)
-        answer.trial.compare("forward(x)" if array == "y" else array, answer.actual, answer.right, shows=shown)
+        tell(answers[array])
 
     return is_right
 

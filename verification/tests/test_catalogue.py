@@ -73,14 +73,15 @@ def test_smallest_case_is_small(ready, bug):
         assert bug.family == "non-deterministic" or found.case.arrays["x"].size <= 12
 
 
-EACH_FAMILY = {bug.family: (ready, bug) for ready, bug in reversed(ALL) if bug.name != "channels_weighted"}
+OTHERWISE = {"channels_weighted", "upstream_clipped"}  # only where they are wrong is said
+EACH_FAMILY = {bug.family: (ready, bug) for ready, bug in reversed(ALL) if bug.name not in OTHERWISE}
 NAMED = [
     "filter-not-flipped", "filter-flipped", "axes-swapped", "channels-mixed", "shifted", "border-missing", "sign",
     "scaled", "upstream-ignored", "upstream-nonlinear", "batch-not-summed", "batch-averaged", "not-accumulated",
-    "hard-coded-size", "hard-coded-stride", "bias-missing", "bias-not-summed", "zero-start", "wrong-operation",
+    "hard-coded-stride", "bias-missing", "bias-not-summed", "zero-start", "wrong-operation",
     "full-gradient-to-ties", "no-gradient-to-ties", "padding-value", "mutates-argument", "keeps-state",
     "assumes-layout", "float32-inside", "integer-truncation", "non-deterministic",
-    "shares-memory", "empty-batch", "accepts-bad-arguments", "batch-coupled", "uninitialised", "single-entry",
+    "shares-memory", "empty-batch", "accepts-bad-arguments", "uninitialised", "single-entry",
 ]  # fmt: skip
 
 

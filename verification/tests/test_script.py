@@ -83,9 +83,13 @@ def test_a_large_case_is_written_as_the_rule_that_makes_it():
     assert_shows(outcome.failure, outcome.script, bug.layer.__name__, bug.layer)
 
 
+SHOWN_BY_LARGE_VALUES = {"x_clipped", "float32_forward", "random_output"}
+
+
 @pytest.mark.parametrize("ready", [max_pooling, convolution])
 def test_values_of_counterexamples_are_small(ready):
-    for bug in [bug for of, bug in ALL if of is ready][:: 1 if THOROUGH else 9]:
+    bugs = [bug for of, bug in ALL if of is ready and bug.name not in SHOWN_BY_LARGE_VALUES]
+    for bug in bugs[:: 1 if THOROUGH else 9]:
         report = check(ready(bug.layer), examples=20)
         for cause in report.causes:
             if (
