@@ -35,7 +35,6 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
     examined = cache(partial(problem_of, spec))
     failed: set[object] = set()
-    judged: set[Collected] = set()
     warned: set[Collected] = set()
 
     @pytest.mark.parametrize("collected", items)
@@ -49,7 +48,6 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
         trial = Trial(spec, case)
         try:
             collected.check(trial)
-            judged.add(collected)
         except NotJudged:
             pass
         except PropertyFailed as failure:
