@@ -11,12 +11,10 @@ from verification.drawing import quiet
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
 from verification.failure import Stopped
-from verification.properties import Collected, properties
+from verification.properties import Collected, of_gradients, properties
 from verification.properties.hardening import results_share_no_memory
 from verification.properties.required import (
     arguments_are_left_alone,
-    backprop_is_the_adjoint,
-    backprop_matches_directional_differences,
     history_is_irrelevant,
     is_exact_at_a_realistic_size,
     memory_layout_is_irrelevant,
@@ -154,8 +152,7 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
             f"rounded in {outcome.rounded} of {outcome.examples} examples, by up to"
             f" {outcome.largest_rounding:.1e}, where a sum of products is exact: right, as an FFT is",
         )
-    identity = backprop_is_the_adjoint if spec.affine_in else backprop_matches_directional_differences
-    escaping = outcome.random and item.function is identity and not spec.rtol
+    escaping = outcome.random and item.function is of_gradients(spec) and not spec.rtol
     return said("passed", missed(outcome.random) if escaping else "")
 
 

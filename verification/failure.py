@@ -11,6 +11,9 @@ from verification.case import Array
 SHOWN = 5
 """How many wrong entries a message lists; the number of all of them is always given."""
 
+NO_ARRAY = ("raised", "form", "nothing")
+"""Kinds of failure of a call that gave no array."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -85,6 +88,16 @@ def entries(name: str, actual: Array, expected: Array, wrong: Array) -> list[Ent
         Entry(name, tuple(int(i) for i in index), float(actual[tuple(index)]), float(expected[tuple(index)]))
         for index in np.argwhere(wrong)[:SHOWN]
     ]
+
+
+def array_of(name: str) -> str:
+    """Return the array that something is the name of: y for "forward(x)"."""
+    return "y" if name.startswith("forward") else name
+
+
+def name_of(array: str) -> str:
+    """Return what an array is called in a sentence: "forward(x)" for y."""
+    return "forward(x)" if array == "y" else array
 
 
 def number(value: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verification.case import Array, Case, whole
-from verification.failure import PropertyFailed
+from verification.failure import PropertyFailed, name_of
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, ROUNDING, Trial
 
@@ -116,9 +116,8 @@ def tell(answer: Answer) -> None:
         raise answer.failure
     assert answer.actual is not None
     shown = answer.trial.expression(answer.actual)
-    name = "forward(x)" if answer.array == "y" else answer.array
     if answer.kind != "right":
-        answer.trial.compare(name, answer.actual, answer.right, shows=shown)
+        answer.trial.compare(name_of(answer.array), answer.actual, answer.right, shows=shown)
 
 
 def redrawn(case: Case, i: int) -> Case:

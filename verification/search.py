@@ -26,8 +26,6 @@ from verification.trial import HERE, PLACE, Trial
 UNSTEADY = PropertyFailed(
     "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
 )
-
-
 UNSTEADY.unsteady = True
 
 

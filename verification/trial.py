@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array, Case, Option, pick, real, whole
-from verification.failure import Entry, NotJudged, PropertyFailed, entries
+from verification.failure import Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
@@ -196,7 +196,7 @@ class Trial:
         "forward(x)", and the name for others. Where actual is not itself a result of the layer, `shows` is the
         expression of it: trial.expression(dLdx, "{}.sum()"), and `array` the array that it says something of.
         """
-        array = array or _array(name)
+        array = array or array_of(name)
         if self.skips(array):
             return
         label = label or ("y" if name == "forward(x)" else name)
@@ -231,13 +231,13 @@ class Trial:
     ) -> Array:
         """Return the array; raise unless it has this shape, and is judged."""
         if actual.shape != shape:
-            if _array(name) in self.wrong:
+            if array_of(name) in self.wrong:
                 raise NotJudged
             shows = shows or self.expression(actual)
             raise PropertyFailed(
                 f"{name} has shape {actual.shape}, but should have shape {shape}{because}",
                 shows=shows and f"{shows}.shape",
-            ).about("shape", _array(name))
+            ).about("shape", array_of(name))
         return actual
 
     def expression(self, result: object, of: str = "{}") -> str:
@@ -335,11 +335,6 @@ class Trial:
         here, there = left[0] * left[1], right[0] * right[1]
         size = max(1.0, float(np.sum(abs(here)) + np.sum(abs(there))))
         return bool(abs(np.sum(here) - np.sum(there)) <= (self.spec.rtol or ROUNDING) * size)
-
-
-def _array(name: str) -> str:
-    """Return the array that something is the name of: y for "forward(x)"."""
-    return "y" if name.startswith("forward") else name
 
 
 def _contradicts(name: str) -> PropertyFailed:

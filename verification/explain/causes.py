@@ -14,8 +14,9 @@ from verification.explain.grid import RAISES, RIGHT, WRONG, Grid, axes_of, grid
 from verification.explain.knobs import Mistake
 from verification.explain.where import Where, holds_at, separate, sizes_of
 from verification.explain.why import Why, by_its_look, explain
-from verification.failure import PropertyFailed
+from verification.failure import NO_ARRAY, PropertyFailed
 from verification.observe import NOT_ASKED, Answer, Row, ask, observe, tell
+from verification.properties import of_gradients
 from verification.search import Asking, search
 from verification.spec import LayerSpec
 from verification.trial import ROUNDING, Trial
@@ -30,7 +31,6 @@ LARGE = 2500
 """Entries of a case above which it is left out: right answers entry by entry cost too much."""
 
 OK = ("right", NOT_ASKED)
-NO_ARRAY = ("raised", "form", "nothing")
 
 Line = tuple[str, str, int | None]
 """How a call ends without an array: raised or form, the type of the error, and the line."""
@@ -349,7 +349,7 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
     spec, array = observed.spec, group.arrays[0]
     concerned = [row for row in observed.rows if group.concerns(row)]
     wrong = [row for row in concerned if group.is_wrong(row)]
-    property_name = "forward_matches_reference" if array == "y" else _of_gradients(spec)
+    property_name = "forward_matches_reference" if array == "y" else of_gradients(spec).__name__
     item = Asking(_asking(group, array), "required", _cases(spec))
     outcome = search(spec, item, quiet(100), seed)
     if outcome.failure is None:
@@ -397,10 +397,6 @@ def _asking(group: Group, array: str) -> Callable[[Trial], None]:
 
 def _cases(spec: LayerSpec) -> SearchStrategy[Case]:
     return spec.cases if spec.usual is None else spec.cases | spec.usual
-
-
-def _of_gradients(spec: LayerSpec) -> str:
-    return "backprop_is_the_adjoint" if spec.affine_in else "backprop_matches_directional_differences"
 
 
 def _failure(row: Row, array: str) -> PropertyFailed | None:

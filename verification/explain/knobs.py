@@ -39,14 +39,6 @@ class Mistake:
     sentence: str
     wrong: Wrong
 
-    def before(self, trial: "Trial") -> "Trial | None":  # noqa: ARG002
-        """Return the trial that the layer computes from; None if this knob turns something else."""
-        return None
-
-    def after(self, result: Array, trial: "Trial") -> Array | None:  # noqa: ARG002
-        """Return what becomes of a result; None if this knob turns something else."""
-        return None
-
 
 @dataclass(frozen=True)
 class InputKnob(Mistake):

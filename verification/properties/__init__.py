@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis.strategies import SearchStrategy, just
 
 from verification.case import Case
-from verification.failure import NotJudged, PropertyFailed
+from verification.failure import NO_ARRAY, NotJudged, PropertyFailed
 from verification.observe import Answers, ask, redrawn
 from verification.properties.hardening import (
     an_empty_batch_gives_empty_results,
@@ -88,7 +88,7 @@ class Collected:
         try:
             self.function(trial)
         except PropertyFailed as failure:
-            if failure.kind in ("raised", "form", "nothing") and trial.wrong & {"forward", "backprop"}:
+            if failure.kind in NO_ARRAY and trial.wrong & {"forward", "backprop"}:
                 raise NotJudged from None
             if case := _wrong_anyway(trial, failure, own_cases):
                 trial.elsewhere.append((failure.array, case))
@@ -127,9 +127,14 @@ def _wrong_anyway(trial: Trial, failure: PropertyFailed, own_cases: bool) -> Cas
             wrong = wrong_in(ask(Trial(trial.spec, case)))
         except (ValueError, IndexError, TypeError):  # no valid case
             continue
-        if failure.array in wrong or (failure.kind in ("raised", "form", "nothing") and wrong):
+        if failure.array in wrong or (failure.kind in NO_ARRAY and wrong):
             return case
     return None
+
+
+def of_gradients(spec: LayerSpec) -> Property:
+    """Return the property that holds every gradient of the spec against what is right."""
+    return backprop_is_the_adjoint if spec.affine_in else backprop_matches_directional_differences
 
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from verification.failure import PropertyFailed
+from verification.failure import PropertyFailed, name_of
 from verification.properties.shared import another, another_upstream
 from verification.strategies import spaced
 from verification.trial import Trial
@@ -17,17 +17,15 @@ def results_share_no_memory(trial: Trial) -> None:
     results = layer.held_results(x, dLdy)
     for one, other in layer.sharing({**results, "x": x, "dLdy": dLdy}):
         if one in results:
-            name = "forward(x)" if one == "y" else one
             raise PropertyFailed(
-                f"{name} shares memory with {other}: changing one changes the other",
+                f"{name_of(one)} shares memory with {other}: changing one changes the other",
                 shows=layer.sharing_expression(one, other, {**results, "x": x, "dLdy": dLdy}),
             )
     before = {name: result.read() for name, result in results.items()}
     layer.both(another(trial, trial.x), another_upstream(trial))
     for label, result in results.items():
         because = " after the next call: the layer returned a buffer it uses again"
-        name = "forward(x)" if label == "y" else label
-        trial.compare(name, result.read(), before[label], because, label, trial.expression(result))
+        trial.compare(name_of(label), result.read(), before[label], because, label, trial.expression(result))
 
 
 def integers_count_as_real_numbers(trial: Trial) -> None:

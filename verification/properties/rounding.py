@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from verification.case import Array
-from verification.failure import PropertyFailed, entries
+from verification.failure import PropertyFailed, array_of, entries
 from verification.properties.shared import exact_in, gradients, size
 from verification.trial import Trial
 
@@ -66,7 +66,7 @@ def _within(
 
     Of a gradient only the inner product with `along` is known; `entrywise` finds all of it, to show.
     """
-    label = "y" if name == "forward(x)" else name
+    label = array_of(name)
     if trial.skips(label):
         return
     if actual.dtype.kind == "f" and actual.dtype.itemsize < dtype.itemsize:
