@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verification.files import write_whole
+from verification.judge.files import write_whole
 
 if TYPE_CHECKING:
     from verification.judge.process import Limits
@@ -122,7 +122,7 @@ def _check_files(
     """Judge each file and print what is found; return whether all are right, and the JSON."""
     from verification.judge.process import SandboxError
     from verification.judge.verdict import judge
-    from verification.printing import print_file
+    from verification.show.printing import print_file
 
     verdicts = []
     for path in files:
@@ -135,7 +135,7 @@ def _check_files(
         print_file(verdict, time.perf_counter() - start, accuracy=accuracy)
         verdicts.append(verdict)
         if html_file:
-            from verification.judge.page import page
+            from verification.show.page import page
 
             _write(html_file, page(verdict))
     return all(verdict.passed for verdict in verdicts), {"files": [verdict.to_dict() for verdict in verdicts]}
@@ -143,8 +143,8 @@ def _check_files(
 
 def _check_layers(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None) -> tuple[bool, dict[str, Any]]:
     """Check this package's own layers and print what is found; return whether they are right, and the JSON."""
-    from verification.assignment import KINDS
-    from verification.printing import print_reports
+    from verification.assignment.kinds import KINDS
+    from verification.show.printing import print_reports
 
     start = time.perf_counter()
     reports = []
@@ -189,10 +189,10 @@ def grade(
     Writes a page and a JSON for each into OUT/submissions, and OUT/index.html and OUT/grades.csv over all. What was
     marked before, in the same way, is not marked again: after an interruption, the same command goes on.
     """
+    from verification.assignment.rubric import Rubric, RubricError, read_rubric
     from verification.judge.grade import NoSuchCauseError, Options, default_jobs
     from verification.judge.grade import grade as run
     from verification.judge.process import Limits, SandboxError
-    from verification.judge.rubric import Rubric, RubricError, read_rubric
     from verification.judge.submissions import NothingHandedInError, ignored
 
     try:
@@ -244,9 +244,9 @@ def _progress() -> Iterator[Callable[[int, int, str], None]]:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Other random numbers.")
 def accuracy(seed: int) -> None:
     """Run the assignment's own accuracy test on the layers of this package, and count the points."""
-    from verification.accuracy import accuracy as run
-    from verification.accuracy import text
-    from verification.assignment import KINDS
+    from verification.assignment.accuracy import accuracy as run
+    from verification.assignment.accuracy import text
+    from verification.assignment.kinds import KINDS
 
     module = _module(LAYERS)
     try:

@@ -16,8 +16,8 @@ from verification.declaration import problem_of
 from verification.failure import NotJudged, PropertyFailed
 from verification.properties import Collected, properties
 from verification.search import Outcome
+from verification.show.text import blocks
 from verification.spec import LayerSpec
-from verification.text import blocks
 from verification.trial import Trial
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from verification.cause import Cause, PropertyReport
 from verification.explain.grid import Grid
-from verification.text import blocks, short, table
+from verification.show.text import blocks, short, table
 
 SCHEMA = 2
 """The version of the JSON: its keys, and what they mean."""

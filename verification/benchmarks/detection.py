@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
-from verification.accuracy import accuracy
+from verification.assignment.accuracy import accuracy
 from verification.case import Array, Case
 from verification.catalogue import SECTIONS, Bug, Section
 from verification.catalogue.convolution import Taps

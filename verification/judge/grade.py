@@ -21,18 +21,18 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from verification.assignment import KINDS
+from verification.assignment.kinds import KINDS
+from verification.assignment.rubric import Rubric
+from verification.assignment.titles import judge_titles
 from verification.cause import Cause
-from verification.files import write_whole
 from verification.judge.child.limits import end_with_parent
-from verification.judge.overview import overview, title
-from verification.judge.page import page
+from verification.judge.files import write_whole
 from verification.judge.process import Limits
-from verification.judge.rubric import Rubric
 from verification.judge.submissions import HandedIn, handed_in
-from verification.judge.titles import judge_titles
 from verification.judge.verdict import FileVerdict, judge
 from verification.report import SCHEMA
+from verification.show.overview import overview, title
+from verification.show.page import page
 
 PAGES = "submissions"
 """The sub-folder of the result that holds the JSON and the page of each submission."""

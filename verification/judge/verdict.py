@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from verification.accuracy import TESTS, Accuracy
-from verification.assignment import KINDS, Kind
+from verification.assignment.accuracy import TESTS, Accuracy
+from verification.assignment.kinds import KINDS, Kind
+from verification.assignment.own_test import OwnTest, changed, own_test
 from verification.construction import misfit
 from verification.failure import PropertyFailed, Stopped
-from verification.judge.own_test import OwnTest, changed, own_test
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission
 from verification.judge.session import plain

@@ -43,7 +43,7 @@ def test_the_wheel_leaves_out_tests_benchmarks_and_planted_bugs(shipped):
 def test_the_wheel_holds_all_that_runs_and_the_types(shipped):
     assert {path.split("/")[0] for path in shipped} == set(PACKAGES)
     assert {f"{package}/py.typed" for package in PACKAGES} <= shipped
-    assert {"verification/judge/child/worker.py", "verification/judge/page.html", "mnist/__main__.py"} <= shipped
+    assert {"verification/judge/child/worker.py", "verification/show/page.html", "mnist/__main__.py"} <= shipped
     assert "mnist/data/train-images-idx3-ubyte.gz" in shipped
 
 

@@ -20,25 +20,26 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import settings
 
-from verification import accuracy, checking, failure
-from verification.accuracy import TESTS, Accuracy
-from verification.assignment import KINDS
+from verification import checking, failure
+from verification.assignment import accuracy
+from verification.assignment.accuracy import TESTS, Accuracy
+from verification.assignment.kinds import KINDS
+from verification.assignment.rubric import Rubric, RubricError, read_rubric
+from verification.assignment.titles import TitlesVerdict
 from verification.cause import Cause, PropertyReport
 from verification.command import cli
 from verification.explain.where import Where
 from verification.explain.why import Why
-from verification.files import write_whole
 from verification.judge import grade as module
 from verification.judge import remote, session
+from verification.judge.files import write_whole
 from verification.judge.grade import NoSuchCauseError, Options, grade
-from verification.judge.overview import groups
 from verification.judge.process import Limits
-from verification.judge.rubric import Rubric, RubricError, read_rubric
 from verification.judge.submissions import LARGEST, NothingHandedInError, handed_in
-from verification.judge.titles import TitlesVerdict
 from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.properties import properties
 from verification.report import Report
+from verification.show.overview import groups
 
 RIGHT = (Path(__file__).parent / "hw4_nn.py").read_text()
 THOROUGH = pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")

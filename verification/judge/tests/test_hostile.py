@@ -20,7 +20,7 @@ import pytest
 from hypothesis import settings
 
 from verification import checking
-from verification.accuracy import Accuracy
+from verification.assignment.accuracy import Accuracy
 from verification.judge import sandbox, session, verdict
 from verification.judge.process import Child, Limits, SandboxError
 from verification.properties import properties

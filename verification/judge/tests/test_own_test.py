@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from verification import accuracy
-from verification.accuracy import TESTS, Accuracy, convolution_accuracy
+from verification.assignment import accuracy
+from verification.assignment.accuracy import TESTS, Accuracy, convolution_accuracy
+from verification.assignment.own_test import OwnTest, changed, printed, results
+from verification.assignment.rubric import Rubric
 from verification.failure import NotTried
-from verification.judge.own_test import OwnTest, changed, printed, results
-from verification.judge.page import page
 from verification.judge.process import Limits
 from verification.judge.remote import Submission
-from verification.judge.rubric import Rubric
 from verification.judge.verdict import FileVerdict, judge
+from verification.show.page import page
 
 pytestmark = pytest.mark.usefixtures("verdict_only")
 

@@ -8,8 +8,9 @@ from types import ModuleType
 import pytest
 from hypothesis import settings
 
-from verification import accuracy, check
-from verification.assignment import KINDS
+from verification import check
+from verification.assignment import accuracy
+from verification.assignment.kinds import KINDS
 from verification.case import Case
 from verification.failure import Stopped
 from verification.judge.process import Child, Limits

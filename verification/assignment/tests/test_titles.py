@@ -6,10 +6,10 @@ from hypothesis import settings
 
 import mnist
 from mnist.dataset import DATA
+from verification.assignment import titles
+from verification.assignment.titles import judge_titles, label, right_titles
 from verification.failure import Stopped
-from verification.judge import titles
 from verification.judge.process import Limits
-from verification.judge.titles import judge_titles, label, right_titles
 
 PATIENT = Limits(timeout=100)
 

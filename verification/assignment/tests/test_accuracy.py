@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification.accuracy import Accuracy, accuracy, text
+from verification.assignment.accuracy import Accuracy, accuracy, text
 
 
 def test_the_layers_of_this_repository_score_well_above_the_target():

@@ -7,8 +7,8 @@ and only if there are as many as in the assignment, of a test with its sizes. Ev
 import re
 from dataclasses import dataclass, field
 
-from verification import accuracy
-from verification.accuracy import POINTS, TESTS, Accuracy, band, of_rounds
+from verification.assignment import accuracy
+from verification.assignment.accuracy import POINTS, TESTS, Accuracy, band, of_rounds
 from verification.judge.remote import Submission
 
 CONSTANTS = {

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from verification.accuracy import POINTS, TESTS, Accuracy
-from verification.assignment import KINDS
-from verification.judge.titles import TitlesVerdict
+from verification.assignment.accuracy import POINTS, TESTS, Accuracy
+from verification.assignment.kinds import KINDS
+from verification.assignment.titles import TitlesVerdict
 from verification.judge.verdict import FileVerdict
 from verification.properties import properties
 

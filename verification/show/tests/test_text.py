@@ -10,9 +10,9 @@ from verification.catalogue import max_pooling as catalogue
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.explain.where import Where
 from verification.explain.why import Why
-from verification.printing import print_reports
 from verification.report import Report
-from verification.text import blocks
+from verification.show.printing import print_reports
+from verification.show.text import blocks
 
 SCRIPT = "import numpy as np\nprint(dLdx)\n# dLdx is wrong\n"
 WHERE = Where(("filter_width == 3",), True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from verification.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
+from verification.assignment.accuracy import TESTS, Accuracy, convolution_accuracy, max_pooling_accuracy
 from verification.case import Case
 from verification.checking import check, check_at
 from verification.report import Report

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from verification.cause import Cause
-from verification.judge.page import ENVIRONMENT
 from verification.judge.verdict import TIES
+from verification.show.page import ENVIRONMENT
 
 UNKNOWN = "not explained"
 """What the title of a mistake begins with of which neither why nor where is known."""

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from verification.accuracy import TESTS, Accuracy, text
+from verification.assignment.accuracy import TESTS, Accuracy, text
 from verification.report import Report
-from verification.text import blocks, not_judged, short, split
+from verification.show.text import blocks, not_judged, short, split
 
 if TYPE_CHECKING:
     from verification.judge.verdict import FileVerdict

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import jinja2
 
-from verification.accuracy import TESTS
+from verification.assignment.accuracy import TESTS
+from verification.assignment.rubric import Row
 from verification.cause import Cause
-from verification.judge.pictures import Picture, pictures
-from verification.judge.rubric import Row
 from verification.judge.verdict import FileVerdict, LayerVerdict
+from verification.show.pictures import Picture, pictures
 
 
 def page(verdict: FileVerdict, rows: Sequence[Row] = (), problems: Sequence[str] = ()) -> str:

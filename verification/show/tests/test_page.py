@@ -16,16 +16,16 @@ import pytest
 
 from layers import nn_max_pooling_layer
 from verification import check, max_pooling
-from verification.accuracy import Accuracy
+from verification.assignment.accuracy import Accuracy
+from verification.assignment.rubric import Row
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.explain.grid import Grid
 from verification.explain.where import Where
 from verification.explain.why import Why
-from verification.judge.page import page
-from verification.judge.pictures import TILES, pictures, short
-from verification.judge.rubric import Row
 from verification.judge.verdict import FileVerdict, LayerVerdict, judge
 from verification.report import Report
+from verification.show.page import page
+from verification.show.pictures import TILES, pictures, short
 
 TESTS = ("dLdx test", "dLdW test", "dLdb test", "dLdx test for pooling")
 
