@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from verification.case import VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
+from verification.clock import SECONDS, Clock, TimeUp
 from verification.declaration import examine
 from verification.drawing import quiet
 from verification.explain.causes import Observed, causes, why_at_ties
@@ -20,8 +21,11 @@ from verification.properties.required import (
     memory_layout_is_irrelevant,
 )
 from verification.report import Report
-from verification.search import Outcome, search, survey
+from verification.search import Outcome, search, smallest, survey
 from verification.spec import LayerSpec
+
+NO_TIME = "no time was left"
+"""Why a property was not tried."""
 
 HOLDING = (history_is_irrelevant, memory_layout_is_irrelevant, results_share_no_memory)
 """Properties that give a layer arrays to keep: they say nothing of a layer that writes into its arguments."""
@@ -33,27 +37,39 @@ def check(
     seed: int = 0,
     strict: bool = False,
     progress: Callable[[str], None] = lambda _doing: None,
+    seconds: float = SECONDS,
 ) -> Report:
     """Try every property of the spec on `examples` cases each, and return what was found.
 
     The same seed gives the same report on every machine (but for the seconds). `progress` is called
-    now and then with what is being done. ValueError unless examples is at least 1; SpecError if the
-    declaration does not fit together.
+    now and then with what is being done. A layer whose calls take more than `seconds` in all is tried on
+    fewer examples, which the report says. ValueError unless examples is at least 1 and seconds above 0;
+    SpecError if the declaration does not fit together.
     """
     if examples < 1:
         raise ValueError(f"examples should be at least 1, but it is {examples}")
+    if not seconds > 0:
+        raise ValueError(f"seconds should be a number above 0, but it is {seconds}")
     examine(spec)
+    spec = replace(spec, clock=Clock(seconds))
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
+    spec.clock.share = 0.5
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
     known = frozenset().union(*(outcome.wrong for outcome in outcomes.values()))
     # A large case takes long to simplify, and is of no use beside a small one.
-    small = any(outcome.failure and item.kind == "required" for item, outcome in outcomes.items())
+    small = any(outcome.case and item.kind == "required" for item, outcome in outcomes.items())
+    spec.clock.share = 0.75
     for item in items:
         if item not in outcomes:
             simplify = not (small and item.function is is_exact_at_a_realistic_size)
             outcomes[item] = search(spec, replace(item, known=known), profile, seed, simplify=simplify)
+    spec.clock.share = 1.0
+    for item in drawn:
+        if outcomes[item].case and not outcomes[item].failure:
+            progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
+            outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
     return report_on(spec, {item: outcomes[item] for item in items}, strict, progress)
 
 
@@ -86,6 +102,8 @@ def report_on(
         try:
             plain = causes(observed)
             grid = observed.grid() if plain else None
+        except TimeUp:  # then what fails is shown as it was found
+            plain = []
         except Stopped as stopped:
             plain = [Cause(None, "ended", "", str(stopped))]
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
@@ -95,7 +113,17 @@ def report_on(
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
-    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid)
+    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, _limited(spec, outcomes), grid)
+
+
+def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:
+    """Say how many examples the time was enough for, where it was not enough for all."""
+    if not spec.clock.limited:
+        return ""
+    tried = max(outcome.examples for outcome in outcomes.values())
+    untried = sum(item.kind == "required" and not outcome.examples for item, outcome in outcomes.items())
+    said = f"its calls took {spec.clock.taken:.0f} s, as long as they may, for {tried} example" + "s" * (tried != 1)
+    return said + f": {untried} required properties were not tried" * bool(untried)
 
 
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
@@ -109,7 +137,7 @@ def _told_once(found: Iterable[Cause]) -> list[Cause]:
     order = sorted(found, key=lambda cause: (not cause.required, cause.kind != "raised", not cause.why))
     told: dict[object, Cause] = {}
     for cause in order:
-        told.setdefault(cause.why or id(cause), cause)
+        told.setdefault(cause.why or (cause.message if cause.kind == "ended" else id(cause)), cause)
     return list(told.values())
 
 
@@ -144,8 +172,10 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
 
     if outcome.failure:
         return said("failed", outcome.failure.message())
+    if not outcome.examples and spec.clock.limited:
+        return said("not judged", NO_TIME)
     if not outcome.judged:
-        return said("not judged", "what it needs is wrong already when it is asked plainly")
+        return said("not judged", "what they judge is wrong already when asked plainly")
     if outcome.rounded:
         return said(
             "note",

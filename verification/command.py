@@ -60,6 +60,13 @@ TIMEOUT = click.option(
     show_default=True,
     help="Seconds for one call.",
 )
+SECONDS = click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=20,
+    show_default=True,
+    help="Seconds for all calls of one layer: a slower one is tried on fewer examples.",
+)
 SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a file without bubblewrap.")
 
 
@@ -68,6 +75,7 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 @EXAMPLES
 @SEED
 @TIMEOUT
+@SECONDS
 @click.option("--strict", is_flag=True, help="Require the hardening properties too.")
 @click.option("--conv", default="", metavar="NAME", help="The class of the convolution, if it has a name of its own.")
 @click.option("--pool", default="", metavar="NAME", help="The class of the max-pooling, if it has a name of its own.")
@@ -82,8 +90,8 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 @click.option("--html", "html_file", type=OUTPUT, help="Write the report on one FILE to this file as a page.")
 @SANDBOX
 def check(
-    files: tuple[Path, ...], examples: int, seed: int, timeout: float, strict: bool, conv: str, pool: str,
-    accuracy: bool, shape: tuple[int, ...] | None, json_file: Path | None, html_file: Path | None,
+    files: tuple[Path, ...], examples: int, seed: int, timeout: float, seconds: float, strict: bool, conv: str,
+    pool: str, accuracy: bool, shape: tuple[int, ...] | None, json_file: Path | None, html_file: Path | None,
     require_sandbox: bool,
 ) -> None:  # fmt: skip
     """Verify the convolution and the max-pooling layer of each FILE, or of this package if there is none.
@@ -106,10 +114,13 @@ def check(
         from verification.judge.process import Limits
 
         limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
-        options = {"examples": examples, "seed": seed, "strict": strict, "conv": conv, "pool": pool, "shape": shape}
+        options = {
+            "examples": examples, "seed": seed, "strict": strict, "conv": conv, "pool": pool, "shape": shape,
+            "seconds": seconds,
+        }  # fmt: skip
         passed, content = _check_files(files, options, limits, accuracy, html_file)
     else:
-        passed, content = _check_layers(examples, seed, strict, shape)
+        passed, content = _check_layers(examples, seed, strict, shape, seconds)
     if json_file:
         verdict = {"schema": SCHEMA, "verdict": "passed" if passed else "failed"}
         _write(json_file, json.dumps(verdict | content, indent=1, allow_nan=False) + "\n")
@@ -141,7 +152,9 @@ def _check_files(
     return all(verdict.passed for verdict in verdicts), {"files": [verdict.to_dict() for verdict in verdicts]}
 
 
-def _check_layers(examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None) -> tuple[bool, dict[str, Any]]:
+def _check_layers(
+    examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None, seconds: float
+) -> tuple[bool, dict[str, Any]]:
     """Check this package's own layers and print what is found; return whether they are right, and the JSON."""
     from verification.assignment.kinds import KINDS
     from verification.show.printing import print_reports
@@ -151,7 +164,7 @@ def _check_layers(examples: int, seed: int, strict: bool, shape: tuple[int, ...]
     module = _module(LAYERS)
     for kind in KINDS:
         with _status(kind.name) as show:
-            reports.append(kind.check(_find(module, kind.classes), examples, seed, strict, shape, show))
+            reports.append(kind.check(_find(module, kind.classes), examples, seed, strict, shape, show, seconds))
     print_reports(reports, time.perf_counter() - start)
     return all(report.passed for report in reports), {"layers": [report.to_dict() for report in reports]}
 
@@ -174,6 +187,7 @@ def _status(name: str) -> Iterator[Callable[[str], None]]:
 @EXAMPLES
 @SEED
 @TIMEOUT
+@SECONDS
 @click.option("--strict", is_flag=True, help="Let the hardening properties count in the suite's verdict.")
 @click.option("--jobs", type=click.IntRange(1), help="Submissions at once (as many as there are processors).")
 @click.option("--scheduler", default="", metavar="tcp://HOST:PORT", help="Hand the submissions to this Dask cluster.")
@@ -181,8 +195,8 @@ def _status(name: str) -> Iterator[Callable[[str], None]]:
 @click.option("--gradescope", is_flag=True, help="Write results.json as Gradescope reads it.")
 @SANDBOX
 def grade(
-    folder: Path, out: Path, rubric: Path | None, examples: int, seed: int, timeout: float, strict: bool,
-    jobs: int | None, scheduler: str, only: str, gradescope: bool, require_sandbox: bool,
+    folder: Path, out: Path, rubric: Path | None, examples: int, seed: int, timeout: float, seconds: float,
+    strict: bool, jobs: int | None, scheduler: str, only: str, gradescope: bool, require_sandbox: bool,
 ) -> None:  # fmt: skip
     """Mark each submission in FOLDER: a file, or a sub-folder with hw4_nn.py and hw4_mnist.py.
 
@@ -199,7 +213,7 @@ def grade(
         if scheduler and not find_spec("distributed"):
             raise click.UsageError('--scheduler needs Dask: pip install "layerproof[cluster]"')
         limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
-        options = Options(read_rubric(rubric) if rubric else Rubric(), examples, seed, strict, limits)
+        options = Options(read_rubric(rubric) if rubric else Rubric(), examples, seed, strict, limits, seconds)
         with _progress() as show:
             reports, failed = run(
                 folder, out, options, jobs=jobs or default_jobs(), scheduler=scheduler, gradescope=gradescope,

@@ -33,7 +33,7 @@ class Layer:
         if self._script:
             self._written = self._script.construct(settings)
         args, kwargs = arguments(make, settings)
-        made = _guarded(script_name(make), lambda: make(*args, **kwargs))
+        made = self._timed(script_name(make), lambda: make(*args, **kwargs))
         self.instance: Instance = made if isinstance(made, Instance) else Here(made)
         for name in (*self.spec.parameters, *self.spec.constants):
             self.assign(name, parameters[name])
@@ -162,7 +162,7 @@ class Layer:
             self._keep(**given)
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
-            return _guarded(method, lambda: call(method, *given.values()))
+            return self._timed(method, lambda: call(method, *given.values()))
         variables = {name: self._given(name, value) for name, value in given.items()}
         self._script.call(method, self._written, results, variables)
         if hold:
@@ -176,6 +176,9 @@ class Layer:
             for value, kept in zip(given.values(), held, strict=True):
                 if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
                     self._script.copies_needed = True
+
+    def _timed(self, name: str, call: Callable[[], Any]) -> Any:
+        return _guarded(name, lambda: self.spec.clock.run(call))
 
     def _keep(self, x: Given, dLdy: Given | None = None) -> None:
         """Keep the case of a call, as it would be asked plainly."""

@@ -15,6 +15,7 @@ SCHEMA = 2
 class Report:
     """The verdict on one layer. Hardening properties count towards it only where strict.
 
+    limited why fewer examples were tried than asked for; "" if they were not
     grid    for which sizes it runs and is right, of a layer that is wrong and has such sizes
     """
 
@@ -22,6 +23,7 @@ class Report:
     properties: tuple[PropertyReport, ...]
     causes: tuple[Cause, ...] = ()
     strict: bool = False
+    limited: str = field(default="", compare=False)
     grid: Grid | None = field(default=None, compare=False)
 
     @property
@@ -41,8 +43,9 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every property that counts holds."""
-        return not any(self.counts(item) for item in self.failures)
+        """Whether every property that counts holds, and was tried."""
+        untried = [item for item in self.properties if item.verdict == "not judged" and not item.examples]
+        return not any(self.counts(item) for item in (*self.failures, *untried))
 
     def counts(self, item: PropertyReport) -> bool:
         """Return whether a failure of this property counts towards the verdict."""
@@ -64,4 +67,6 @@ class Report:
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
-        return "\n".join([*lines, *table(self.properties), *short([(self.name, cause) for cause in self.notes])])
+        lines += table(self.properties)
+        lines += [f"  {self.limited}"] * bool(self.limited)
+        return "\n".join([*lines, *short([(self.name, cause) for cause in self.notes])])

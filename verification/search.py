@@ -16,6 +16,7 @@ from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
 from verification.case import Array, Case
+from verification.clock import Clock, TimeUp
 from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
 from verification.observe import ask, tell
 from verification.properties import Collected
@@ -56,6 +57,9 @@ class Outcome:
             self.judged += 1
         except NotJudged:
             pass
+        except TimeUp:
+            self.examples -= 1
+            raise
         finally:
             self.examples += 1
             self.random += trial.case.seed > 1
@@ -78,6 +82,7 @@ class Outcome:
         if isinstance(stopped, NotTried):
             return
         self.case, script = case, Script(spec.make, case)
+        spec = replace(spec, clock=Clock())
         with suppress(PropertyFailed, Stopped, NotJudged):
             item.check(Trial(spec, case, script))
         self.script = script.text(self.failure)
@@ -86,13 +91,15 @@ class Outcome:
 def survey(
     spec: LayerSpec, items: Sequence[Collected], profile: settings, seed: int, progress: Callable[[str], None]
 ) -> list[Outcome]:
-    """Try all these properties on the same drawn cases; then search the smallest case for those that fail.
+    """Try all these properties on the same drawn cases, and return the first case on which each of them fails.
 
     Much faster than a search for each, since a case is drawn, and its right answer found, only once.
     """
     outcomes = [Outcome() for _ in items]
 
     def run(case: Case) -> None:
+        if spec.clock.up:
+            return
         trial = Trial(spec, case)
         progress(f"example {max(outcome.examples for outcome in outcomes) + 1} of {profile.max_examples}")
         for item, outcome in zip(items, outcomes, strict=True):
@@ -103,21 +110,25 @@ def survey(
                 outcome.count(trial, item)
             except PropertyFailed:
                 outcome.case = case
+            except TimeUp:
+                break
             except Stopped as stopped:
                 outcome.stop(spec, item, case, stopped)
             outcome.seconds += time.perf_counter() - start
         _note_wrong_answers(items, outcomes, trial)
 
     seeded(seed)(profile(given(items[0].cases)(run)))()
-    for at, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
-        if outcome.case and not outcome.failure:
-            progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
-            found = search(spec, item, profile, seed)
-            if found.failure is None:  # it fails only for a call that another property made, or after others have run
-                asked = Asking(_plainly(outcome.noted), item.kind, item.cases) if outcome.noted else item
-                found.fail(spec, asked, outcome.case)
-            outcomes[at] = replace(found, examples=outcome.examples, wrong=outcome.wrong)
     return outcomes
+
+
+def smallest(spec: LayerSpec, item: Collected, first: Outcome, profile: settings, seed: int) -> Outcome:
+    """Return what a survey found for a property, with the smallest case on which it fails in place of the first."""
+    assert first.case
+    found = search(spec, item, profile, seed)
+    if found.failure is None:  # it fails only for a call that another property made, or after others have run
+        asked = Asking(_plainly(first.noted), item.kind, item.cases) if first.noted else item
+        found.fail(spec, asked, first.case)
+    return replace(found, examples=first.examples, wrong=first.wrong)
 
 
 def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome], trial: Trial) -> None:
@@ -180,7 +191,7 @@ def search(
     except Stopped as stopped:
         if failed:
             outcome.fail(spec, collected, failed[-1], simplify=simplify)
-        else:
+        elif not isinstance(stopped, TimeUp):
             outcome.stop(spec, collected, tried[-1], stopped)
     except FlakyFailure:
         outcome.case = failed[-1]
@@ -211,7 +222,7 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return True
         except NotJudged:
             return False
-        except Stopped:  # this one does not end, where others do: as it is, it is simple enough
+        except Stopped:  # no time is left; or this one does not end, where others do: it is simple enough as it is
             left = 0
             return None
         return False
@@ -263,6 +274,7 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | No
 def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[PropertyFailed, str]:
     """Run a failing case again, and return its failure and a script of the calls that were made."""
     steady = _fails_every_time(spec, collected, case)
+    spec = replace(spec, clock=Clock())  # what was found is shown, even if no time is left
     script = Script(spec.make, case)
     failure = _failure(collected, Trial(spec, case, script))
     if script.copies_needed:
@@ -275,7 +287,9 @@ def explain(spec: LayerSpec, collected: Collected, case: Case) -> tuple[Property
 
 def _fails_every_time(spec: LayerSpec, collected: Collected, case: Case) -> bool:
     tries = max(3, min(20, _tries(case) // 50))
-    return all(_failure(collected, Trial(spec, case)) for _ in range(tries))
+    with suppress(TimeUp):
+        return all(_failure(collected, Trial(spec, case)) for _ in range(tries))
+    return True
 
 
 def _failure(collected: Collected, trial: Trial) -> PropertyFailed | None:

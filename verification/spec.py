@@ -1,12 +1,13 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from hypothesis import strategies as st
 
 from verification.case import Array, Case
+from verification.clock import Clock
 
 if TYPE_CHECKING:
     from verification.explain.knobs import Mistake
@@ -74,6 +75,7 @@ class LayerSpec:
     mistakes    further mistakes to recognize, beside those of every layer
     conditions  called with a case, returns {condition: whether it holds}, for "right while ...", beside
                 those of every layer
+    clock       counts the time of the layer's calls; set by check(seconds=...)
     """
 
     name: str
@@ -100,13 +102,14 @@ class LayerSpec:
     gradient: Callable[..., Mapping[str, Array]] | None = None
     mistakes: tuple["Mistake", ...] = ()
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
+    clock: Clock = field(default_factory=Clock, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for field in ("parameters", "constants", "gradients", "affine_in"):
-            names = getattr(self, field)
+        for which in ("parameters", "constants", "gradients", "affine_in"):
+            names = getattr(self, which)
             if isinstance(names, str):
-                raise SpecError(f"{field} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
-            object.__setattr__(self, field, tuple(names))
+                raise SpecError(f"{which} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
+            object.__setattr__(self, which, tuple(names))
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
         arguments = ("x", *self.parameters)

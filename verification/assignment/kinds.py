@@ -39,14 +39,14 @@ class Kind:
 
     def check(
         self, make: Callable[..., Any], examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None,
-        progress: Callable[[str], None],
+        progress: Callable[[str], None], seconds: float,
     ) -> Report:  # fmt: skip
         """Check a class by all properties; or, of a shape of x (n, c, w, h), one case exactly."""
         spec = self.spec(make)
         if shape:
             progress(f"one case of shape {shape}")
             return check_at(spec, self.case(shape, seed))
-        return check(spec, examples=examples, seed=seed, strict=strict, progress=progress)
+        return check(spec, examples=examples, seed=seed, strict=strict, progress=progress, seconds=seconds)
 
     def named(self, name: str) -> "Kind":
         """Return the layer with a class of another name."""

@@ -29,7 +29,7 @@ from verification.judge.child.limits import end_with_parent
 from verification.judge.files import write_whole
 from verification.judge.process import Limits
 from verification.judge.submissions import HandedIn, handed_in
-from verification.judge.verdict import FileVerdict, judge
+from verification.judge.verdict import SECONDS, FileVerdict, judge
 from verification.report import SCHEMA
 from verification.show.overview import overview, title
 from verification.show.page import page
@@ -57,11 +57,12 @@ class Options:
     seed: int = 0
     strict: bool = False
     limits: Limits = field(default_factory=Limits)
+    seconds: float = SECONDS
 
     def digest(self, submission: HandedIn) -> str:
         """Return what tells whether a submission was marked in this way before."""
         options: list[Any] = [version("layerproof"), SCHEMA, asdict(self.limits), self.rubric.to_dict()]
-        options += [self.examples, self.seed, self.strict]
+        options += [self.examples, self.seed, self.strict, self.seconds]
         hashed = hashlib.sha256(json.dumps(options, sort_keys=True).encode())
         hashed.update(repr((submission.layers, submission.titles, submission.problems)).encode())
         return hashed.hexdigest()
@@ -83,7 +84,7 @@ def mark(submission: HandedIn, options: Options) -> Marked:
             name, source = submission.layers
             layers = judge(
                 source, name, examples=options.examples, seed=options.seed, strict=options.strict,
-                limits=options.limits,
+                limits=options.limits, seconds=options.seconds,
             )  # fmt: skip
         if submission.titles:
             name, source = submission.titles

@@ -16,6 +16,9 @@ from verification.judge.remote import RemoteClass, Submission
 from verification.judge.session import plain
 from verification.report import Report
 
+SECONDS = 20.0
+"""What the calls of a layer may take in all; a right layer needs one or two."""
+
 TIES = "right but for ties"
 """What is said of a layer whose only mistake is one of OF_TIES: how it gives gradient to equal entries."""
 
@@ -184,12 +187,14 @@ def judge(
     strict: bool = False,
     shape: tuple[int, ...] | None = None,
     limits: Limits = Limits(),  # noqa: B008  frozen
+    seconds: float = SECONDS,
     progress: Callable[[str], None] = lambda _doing: None,
 ) -> FileVerdict:
     """Check the layers of a file in a child process. The same seed gives the same verdict.
 
     filename     what the file is called in messages, and what scripts import it by
     conv, pool   names of the classes, where they are not the assignment's
+    seconds      what the calls of a layer may take in all, beside the accuracy tests
     shape        check one case of this shape of x (n, c, w, h) instead, exactly
     """
     both = [kind.named(name) if name else kind for kind, name in zip(KINDS, (conv, pool), strict=True)]
@@ -199,7 +204,10 @@ def judge(
         loaded = submission.loaded
 
         def run(kind: Kind, make: RemoteClass) -> Report:
-            return kind.check(make, examples, seed, strict, shape, lambda doing: progress(f"{kind.name}: {doing}"))
+            def show(doing: str) -> None:
+                progress(f"{kind.name}: {doing}")
+
+            return kind.check(make, examples, seed, strict, shape, show, seconds)
 
         found = [_layer(submission, kind, run, seed) for kind in both]
         own = OwnTest(changed=changed(source))

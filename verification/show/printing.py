@@ -98,6 +98,9 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
     if reports:
         console.print()
         console.print(table(reports, plain=not console.is_terminal, times=seconds is not None))
+    for report in reports:
+        if report.limited:
+            console.print(f"{report.name}: {report.limited} (--seconds).", style=STYLES["note"], markup=False)
     for line in short([(report.name, cause) for report in reports for cause in report.notes]):
         console.print(line, markup=False, soft_wrap=True)
     for report in reports:
@@ -136,8 +139,8 @@ def table(reports: Sequence[Report], plain: bool, times: bool) -> Table:
             first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
             result.add_row(*first, str(item.examples), *[f"{item.seconds:.2f}"] * times, verdict)
-        if others:
-            first = (escape(report.name), not_judged(others), "") if plain else (f"  {not_judged(others)}",)
+        for line in not_judged(others):
+            first = (escape(report.name), line, "") if plain else (f"  {line}",)
             result.add_row(*first, *[""] * (1 + times), f"[{STYLES['not judged']}]not judged[/]")
         result.add_section()
     return result

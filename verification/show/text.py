@@ -44,7 +44,7 @@ def table(properties: Iterable[PropertyReport]) -> list[str]:
     """Return a line for each property; those that could not be judged, which say nothing, are one line."""
     judged, others = split(properties)
     lines = [f"  {item.verdict:<10} {item.sentence} ({item.examples} examples)" for item in judged]
-    return [*lines, f"  not judged {not_judged(others)}"] if others else lines
+    return [*lines, *(f"  not judged {line}" for line in not_judged(others))]
 
 
 def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], list[PropertyReport]]:
@@ -56,11 +56,13 @@ def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], l
     return judged, others
 
 
-def not_judged(others: Sequence[PropertyReport]) -> str:
-    """Return a line for the properties that could not be judged."""
-    if len(others) == 1:
-        return others[0].sentence
-    return f"{len(others)} properties, which need what is wrong"
+def not_judged(others: Sequence[PropertyReport]) -> list[str]:
+    """Return a line for the properties that could not be judged, for each reason."""
+    lines = []
+    for reason in dict.fromkeys(item.message for item in others):
+        names = [item.sentence for item in others if item.message == reason]
+        lines.append(f"{names[0] if len(names) == 1 else f'{len(names)} properties'}: {reason}")
+    return lines
 
 
 def short(notes: Sequence[tuple[str, Cause]]) -> list[str]:
