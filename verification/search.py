@@ -1,7 +1,7 @@
 """Tries properties on drawn cases, and searches for the smallest case on which one fails.
 
 Hypothesis draws the cases and shrinks their sizes; then entry by entry, each value that may be 0,
-or else 1 or -1, becomes so. Nothing here depends on the clock, so a seed gives the same result anywhere.
+or else 1 or -1, becomes so, and what has to be larger as small as it can be. Nothing here depends on the clock, so a seed gives the same result anywhere.
 """
 
 import time
@@ -23,6 +23,9 @@ from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, Trial
+
+FEW = 4
+"""Large entries, at most, that are made smaller one by one."""
 
 UNSTEADY = PropertyFailed(
     "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
@@ -201,7 +204,7 @@ def search(
 
 
 def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
-    """Return the case with as many entries as possible 0, and of the others as many as possible 1 or -1.
+    """Return the case with as many entries as possible 0, of the others as many as possible 1 or -1, the rest small.
 
     For an exact layer any whole number is a valid entry; for others only what lies between the
     least and the largest entry drawn is known to be.
@@ -241,6 +244,8 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
                 if array.size > LITERAL_ENTRIES and np.count_nonzero(array) > LITERAL_ENTRIES // 2:
                     array = drawn  # which a script can draw, where it would have to list this one
                 case = replace(case, arrays={**case.arrays, name: array})
+        if free:
+            case = replace(case, arrays={**case.arrays, name: _lowered(array, partial(fails, name))})
     return case
 
 
@@ -268,6 +273,25 @@ def _filled(array: Array, value: float, still_fails: Callable[[Array], bool | No
             array = changed
         elif len(part) > 1:
             parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+    return array
+
+
+def _lowered(array: Array, still_fails: Callable[[Array], bool | None]) -> Array:
+    """Return the array with the few entries that have to be beyond 1 as near to it as they can be."""
+    large = np.flatnonzero(abs(array) > 1)
+    for at in large if len(large) <= FEW else ():
+        passes, failing = 1.0, float(abs(array.flat[at]))
+        while failing - passes > 1:
+            middle = (passes + failing) // 2
+            changed = array.copy()
+            changed.flat[at] = np.copysign(middle, array.flat[at])
+            fails = still_fails(changed)
+            if fails is None:
+                return array
+            if fails:
+                array, failing = changed, middle
+            else:
+                passes = middle
     return array
 
 

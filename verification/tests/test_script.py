@@ -86,6 +86,13 @@ def test_a_large_case_is_written_as_the_rule_that_makes_it():
 SHOWN_BY_LARGE_VALUES = {"x_clipped", "float32_forward", "random_output"}
 
 
+def test_a_value_that_has_to_be_large_is_as_small_as_it_can_be():
+    clipped = next(bug.layer for of, bug in ALL if of is convolution and bug.name == "x_clipped")  # at 1000
+    (cause,) = [cause for cause in check(convolution(clipped)).causes if cause.array == "y"]
+    assert cause.counterexample
+    assert abs(cause.counterexample.arrays["x"]).max() == 1001
+
+
 @pytest.mark.parametrize("ready", [max_pooling, convolution])
 def test_values_of_counterexamples_are_small(ready):
     bugs = [bug for of, bug in ALL if of is ready and bug.name not in SHOWN_BY_LARGE_VALUES]
