@@ -229,6 +229,8 @@ def _markdown(rows: list[Row], growth: list[Row], rounds: int, torch: Any) -> st
         "|---" * (7 + len(PEERS)) + "|",
     ]
     for row in rows:
+        if row["threads"] != rows[0]["threads"]:  # these are in layers.csv
+            continue
         ratios = [str(row.get(f"{peer} / ours", "-")) for peer in ("product", *PEERS)]
         cells = [f"{row['ours ms']} ({row['spread']})", *ratios, str(row["extra MB"])]
         lines.append(f"| {row['layer']} | {row['dtype']} | {row['threads']} | {row['call']} | {' | '.join(cells)} |")
