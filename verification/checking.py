@@ -12,6 +12,7 @@ from verification.drawing import quiet
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
 from verification.failure import Stopped
+from verification.isolated import isolated as in_a_fork
 from verification.properties import Collected, of_gradients, properties
 from verification.properties.hardening import results_share_no_memory
 from verification.properties.required import (
@@ -23,6 +24,9 @@ from verification.properties.required import (
 from verification.report import Report
 from verification.search import Outcome, search, smallest, survey
 from verification.spec import LayerSpec
+
+ALREADY_WRONG = "what it judges is wrong already when asked plainly"
+"""Why a property was not judged."""
 
 NO_TIME = "no time was left"
 """Why a property was not tried."""
@@ -38,12 +42,14 @@ def check(
     strict: bool = False,
     progress: Callable[[str], None] = lambda _doing: None,
     seconds: float = SECONDS,
+    isolated: bool = False,
 ) -> Report:
     """Try every property of the spec on `examples` cases each, and return what was found.
 
     The same seed gives the same report on every machine (but for the seconds). `progress` is called
     now and then with what is being done. A layer whose calls take more than `seconds` in all is tried on
-    fewer examples, which the report says. ValueError unless examples is at least 1 and seconds above 0;
+    fewer examples, which the report says. An isolated layer runs in a fork of this process, so that a crash
+    or an endless loop is a finding. ValueError unless examples is at least 1 and seconds above 0;
     SpecError if the declaration does not fit together.
     """
     if examples < 1:
@@ -51,7 +57,7 @@ def check(
     if not seconds > 0:
         raise ValueError(f"seconds should be a number above 0, but it is {seconds}")
     examine(spec)
-    spec = replace(spec, clock=Clock(seconds))
+    spec = replace(in_a_fork(spec) if isolated else spec, clock=Clock(seconds))
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
@@ -145,7 +151,7 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     """Return the cause of a property that fails."""
     failure = outcome.failure
     assert failure is not None
-    why = meaning(item.name, failure)
+    why = () if outcome.stopped else meaning(item.name, failure)
     if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
         why = why_at_ties(spec)
     return Cause(
@@ -175,7 +181,7 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
     if not outcome.examples and spec.clock.limited:
         return said("not judged", NO_TIME)
     if not outcome.judged:
-        return said("not judged", "what they judge is wrong already when asked plainly")
+        return said("not judged", ALREADY_WRONG)
     if outcome.rounded:
         return said(
             "note",

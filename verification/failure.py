@@ -48,12 +48,14 @@ class PropertyFailed(AssertionError):  # noqa: N818  pytest and Hypothesis treat
     kind        values, shape, raised, form (of what was returned), or property for anything else
     array       the array that is wrong: y, dLdx, ..., or "" of a call as a whole
     error       of what raised: the type of the error, and the line of the layer if it is known
+    written     of a call that raised: the lines of the script up to it
     """
 
     kind: str = "property"
     array: str = ""
     error: str = ""
     line: int | None = None
+    written: int | None = None
     unsteady = False
 
     def __init__(
@@ -118,6 +120,10 @@ class Stopped(BaseException):
 
     No Exception, so that nothing goes on with a layer that is no longer there.
     """
+
+
+class Crashed(Exception):  # noqa: N818  what happened
+    """A layer ended its process, which another takes the place of: a call that fails, as one that raises."""
 
 
 class NotTried(Stopped):

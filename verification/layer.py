@@ -11,7 +11,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.construction import arguments
-from verification.failure import PropertyFailed
+from verification.failure import Crashed, PropertyFailed
 from verification.instance import Held, Here, Instance
 from verification.script import name as script_name
 
@@ -171,11 +171,14 @@ class Layer:
         # The script gives the layer its own arrays: if the layer writes into them, the script has to copy them.
         held = [value if isinstance(value, Held) else self.instance.hold(value.copy()) for value in given.values()]
         try:
-            return _guarded(method, lambda: self.instance.call(method, *held))
-        finally:
-            for value, kept in zip(given.values(), held, strict=True):
-                if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
-                    self._script.copies_needed = True
+            returned = _guarded(method, lambda: self.instance.call(method, *held))
+        except PropertyFailed as failure:
+            failure.written = len(self._script.lines)
+            raise
+        for value, kept in zip(given.values(), held, strict=True):
+            if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
+                self._script.copies_needed = True
+        return returned
 
     def _timed(self, name: str, call: Callable[[], Any]) -> Any:
         return _guarded(name, lambda: self.spec.clock.run(call))
@@ -257,13 +260,15 @@ def _guarded(name: str, call: Callable[[], Any]) -> Any:
 def raised(name: str, error: BaseException) -> PropertyFailed:
     """Return the failure of a call that raised: its name, the error and, if it is known, the line of the layer."""
     name = getattr(error, "doing", name)  # what was asked for along with the call, in another process
+    if isinstance(error, Crashed):
+        return PropertyFailed(str(error)).about("raised", error=type(error).__name__)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    file, line = _where(error)
+    file, line = line_of(error)
     where = f" ({file}, line {line})" if line else ""
     return PropertyFailed(f"{name} raised {text}{where}").about("raised", error=type(error).__name__, line=line)
 
 
-def _where(error: BaseException) -> tuple[str, int | None]:
+def line_of(error: BaseException) -> tuple[str, int | None]:
     """Return the file and line of the layer at which an error was raised, if there is such a line."""
     if hasattr(error, "where"):  # from another process
         file, _, line = str(error.where).rpartition(", line ")

@@ -1,6 +1,7 @@
 """`test_mine = verify(spec)`: the properties of a layer as pytest items, each of them a Hypothesis test."""
 
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property, partial
 from traceback import format_exc
@@ -11,9 +12,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from verification.case import Case
-from verification.checking import report_on
+from verification.checking import ALREADY_WRONG, report_on
 from verification.declaration import problem_of
 from verification.failure import NotJudged, PropertyFailed
+from verification.isolated import isolated as in_a_fork
 from verification.properties import Collected, properties
 from verification.search import Outcome
 from verification.show.text import blocks
@@ -25,20 +27,25 @@ class HardeningWarning(UserWarning):
     """A hardening property does not hold, which fails nothing unless strict."""
 
 
-def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False) -> Any:
+def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False, isolated: bool = False) -> Any:
     """Return a Hypothesis test with a pytest item for each property of the spec.
 
     The number of examples, the example database and the like are those of the Hypothesis profile in
     force, unless `examples` is given; only a deadline there is none. A hardening property that does not
-    hold is a `HardeningWarning`, and with strict=True a failure.
+    hold is a `HardeningWarning`, and with strict=True a failure; one that has nothing to judge is skipped. An isolated layer runs in a fork of this
+    process, so that a crash or an endless loop is a failure like any other.
     """
+    spec = in_a_fork(spec) if isolated else spec
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
     examined = cache(partial(problem_of, spec))
     failed: set[object] = set()
     warned: set[Collected] = set()
+    judged: set[Collected] = set()
+    unjudged: Counter[Collected] = Counter()
+    profile = _profile(examples)
 
     @pytest.mark.parametrize("collected", items)
-    @_profile(examples)
+    @profile
     @given(data=st.data())
     def test(collected: Collected, data: st.DataObject) -> None:
         __tracebackhide__ = True
@@ -48,8 +55,11 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
         trial = Trial(spec, case)
         try:
             collected.check(trial)
+            judged.add(collected)
         except NotJudged:
-            pass
+            unjudged[collected] += 1
+            if collected not in judged and unjudged[collected] == profile.max_examples:
+                pytest.skip(f"{spec.name}: not judged: {ALREADY_WRONG}")
         except PropertyFailed as failure:
             if collected.kind == "hardening" and not strict:
                 if collected not in warned:

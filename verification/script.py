@@ -253,7 +253,8 @@ class Script:
 
     def text(self, failure: PropertyFailed) -> str:
         """Return the script; the last line but the comments shows what the failure says."""
-        lines = self.lines[: self._made.get(failure.shows.partition(".")[0])]
+        shown = self._made.get(failure.shows.partition(".")[0])
+        lines = self.lines[: shown if failure.written is None else failure.written]
         lines = [*lines, *_shown(failure), *(f"# {line}" for line in failure.message().splitlines())]
         imports = ["import random", ""] * any("random.Random(" in line for line in lines)
         imports += ["import numpy as np", *self.spelling.imports]

@@ -1,7 +1,7 @@
 """Tries properties on drawn cases, and searches for the smallest case on which one fails.
 
-Hypothesis draws the cases and shrinks their sizes; then entry by entry, each value that may be 0,
-or else 1 or -1, becomes so, and what has to be larger as small as it can be. Nothing here depends on the clock, so a seed gives the same result anywhere.
+Hypothesis draws the cases and shrinks their sizes; then entry by entry, each value that may be 0, or else 1 or -1,
+becomes so, and what has to be larger as small as it can be. A seed gives the same result anywhere, if time suffices.
 """
 
 import time
@@ -84,11 +84,17 @@ class Outcome:
         self.failure, self.stopped = PropertyFailed(str(stopped)), True
         if isinstance(stopped, NotTried):
             return
-        self.case, script = case, Script(spec.make, case)
         spec = replace(spec, clock=Clock())
-        with suppress(PropertyFailed, Stopped, NotJudged):
-            item.check(Trial(spec, case, script))
-        self.script = script.text(self.failure)
+        for at in [_here(case), case] if spec.piecewise_linear else [case]:
+            self.case, script = at, Script(spec.make, at)
+            self.script = script.text(self.failure)
+            try:
+                item.check(Trial(spec, at, script))
+            except Stopped:
+                self.script = script.text(self.failure)
+                break
+            except (PropertyFailed, NotJudged):
+                pass
 
 
 def survey(
@@ -230,7 +236,7 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             return None
         return False
 
-    if spec.piecewise_linear and fails_at(here := replace(case, picked={**case.picked, PLACE: HERE})):
+    if spec.piecewise_linear and fails_at(here := _here(case)):
         case = here
     # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
     fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
@@ -247,6 +253,11 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
         if free:
             case = replace(case, arrays={**case.arrays, name: _lowered(array, partial(fails, name))})
     return case
+
+
+def _here(case: Case) -> Case:
+    """Return the case with x of small numbers, of a layer that has kinks."""
+    return replace(case, picked={**case.picked, PLACE: HERE})
 
 
 def _tries(case: Case) -> int:

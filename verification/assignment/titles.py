@@ -17,7 +17,7 @@ from verification.case import Array
 from verification.failure import Stopped
 from verification.judge import sandbox
 from verification.judge.child.titles import FOLDER, TEXT
-from verification.judge.process import Limits
+from verification.judge.process import Child, Limits
 from verification.judge.session import Budget, Session, plain
 
 PICTURES, RUNNING = 3, 12
@@ -119,7 +119,8 @@ def _mnist() -> tuple[Array, Array, Array]:
 
 def _run(source: bytes, filename: str, seed: int, limits: Limits) -> tuple[str, list[tuple[str, Array]], str]:
     """Return how the script is kept apart, the titles and pictures that it shows, and how else it ended than well."""
-    session = Session(replace(limits, given={f"{sandbox.INSIDE}/{FOLDER}": str(DATA)}), Budget(limits.timeout))
+    child = Child(replace(limits, given={f"{sandbox.INSIDE}/{FOLDER}": str(DATA)}))
+    session = Session(child, Budget(limits.timeout))
     step = ("titles", filename, seed % 2**32, str(DATA))
     shown, ended = [], []
     try:

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, Protocol
 
 from verification.case import Array
 from verification.failure import Stopped
@@ -51,16 +51,27 @@ class SandboxError(RuntimeError):
     """A sandbox was required, and there is none."""
 
 
+class Running(Protocol):
+    """A process that was started, as subprocess has it."""
+
+    pid: int
+    stdin: IO[bytes] | None
+
+    def wait(self, timeout: float | None = None) -> int: ...  # noqa: D102
+    def kill(self) -> None: ...  # noqa: D102
+
+
 @dataclass
 class Child:
-    """One child process. `isolation` says how it is kept apart."""
+    """One child process. `isolation` says how it is kept apart, `late` whether it was ended for taking too long."""
 
     limits: Limits
     isolation: str = ""
     output: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | None = None
+        self.late = False
         self._pending, self._waiting = memoryview(b""), False
         wrapped = sandbox.bubblewrap(self.limits.given) if self.limits.sandbox is not False else None
         if wrapped and self._start(wrapped):
@@ -94,6 +105,7 @@ class Child:
             self.stop()
             raise Stopped(f"{doing} wrote something else than an answer to the judge: {error}") from None
         except TimeoutError:
+            self.late = True
             self.stop()
             raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
         except (EOFError, OSError):
@@ -124,14 +136,7 @@ class Child:
         output, printed = os.pipe()
         with contextlib.suppress(OSError, AttributeError):
             fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
-        threads = THREADS if wrapped else 64 * THREADS
-        given = (written, self.limits.memory, self.limits.seconds, threads)
-        arguments = [*map(str, given), *sandbox.packages()]
-        process = subprocess.Popen(
-            [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
-            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,),
-            start_new_session=True, cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
-        )  # fmt: skip
+        process = self._run(wrapped, written, printed, folder)
         assert process.stdin
         self._process = process
         self._end_all = weakref.finalize(self, _end_all, process, (answers, output), folder)
@@ -153,6 +158,17 @@ class Child:
         if missing := header.get("missing"):
             self.isolation += f"; not limited here: {', '.join(missing)}"
         return True
+
+    def _run(self, wrapped: list[str], written: int, printed: int, folder: str | None, /) -> Running:
+        """Start the process: its answers go to `written`, its prints to `printed`."""
+        threads = THREADS if wrapped else 64 * THREADS
+        given = (written, self.limits.memory, self.limits.seconds, threads)
+        arguments = [*map(str, given), *sandbox.packages()]
+        return subprocess.Popen(
+            [*wrapped, sys.executable, "-I", str(sandbox.WORKER), *arguments],
+            stdin=subprocess.PIPE, stdout=printed, stderr=printed, pass_fds=(written,),
+            start_new_session=True, cwd=folder or "/", env=sandbox.environment(folder or sandbox.INSIDE),
+        )  # fmt: skip
 
     # Reading and writing
 
@@ -215,7 +231,7 @@ class Child:
         return f"{doing} ended its process with exit status {status}: os._exit, or the like"
 
 
-def _end_all(process: "subprocess.Popen[bytes]", ends: Sequence[int], folder: str | None) -> None:
+def _end_all(process: Running, ends: Sequence[int], folder: str | None) -> None:
     """Kill the process and its group, which is of its own, and remove its folder."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

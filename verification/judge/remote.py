@@ -13,7 +13,7 @@ import numpy as np
 from verification.case import Array
 from verification.failure import Stopped
 from verification.instance import Held, Instance, memory_of
-from verification.judge.process import Limits
+from verification.judge.process import Child, Limits
 from verification.judge.session import Budget, Session, plain
 
 ITEMS = 16
@@ -198,7 +198,7 @@ class Submission:
 
         Besides, how the run ended, in words, if not well; and whether that was because its time was up.
         """
-        session = Session(self.limits, Budget(self.limits.timeout))
+        session = Session(Child(self.limits), Budget(self.limits.timeout))
         start, most = time.monotonic(), ALONE * self.limits.timeout
         source, step = np.frombuffer(self.source, np.uint8), ("run_alone", self.filename, self.seed % 2**32)
         ended, late = "", False
@@ -223,7 +223,7 @@ class Submission:
 
     def _load(self) -> Loaded:
         self.close()
-        session = self._session = Session(self.limits, self._budget)
+        session = self._session = Session(Child(self.limits), self._budget)
         self.isolation = session.child.isolation
         if not self.source.strip():
             return Loaded({}, (), (), "the file is empty", "empty file")

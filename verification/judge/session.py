@@ -13,7 +13,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.failure import NotTried, Stopped
-from verification.judge.process import Child, Limits
+from verification.judge.process import Child
 
 LOST = 6
 """Calls of the full timeout that a layer may lose before no more of it is tried."""
@@ -49,8 +49,8 @@ class Budget:
 class Session:
     """A child process that is asked one thing at a time. What is no longer needed there is forgotten at the next."""
 
-    def __init__(self, limits: Limits, budget: Budget) -> None:
-        self.child, self.budget = Child(limits), budget
+    def __init__(self, child: Child, budget: Budget) -> None:
+        self.child, self.budget = child, budget
         self.forgotten: list[int] = []
 
     def ask(
@@ -84,7 +84,7 @@ class Session:
         finally:
             self.budget.taken += time.monotonic() - start
         if isinstance(error, MemoryError):
-            self.budget.lose(self.budget.timeout, f"{doing} takes more memory than the limit")
+            self.budget.lose(time.monotonic() - start, f"{doing} takes more memory than the limit")
         if error is not None:
             raise error
         return result, returned

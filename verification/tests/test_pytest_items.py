@@ -169,3 +169,19 @@ def test_no_name_of_hypothesis_is_used_that_is_its_own():
             source = path.read_text()
             assert not re.search(r"_hypothesis_|hypothesis\.internal|\.hypothesis\.inner", source), path
             assert "get_profile" not in source, path
+
+
+def test_what_cannot_be_judged_is_skipped_with_its_reason(run):
+    code = """
+class Tripled(Double):
+    def forward(self, x):
+        return 3 * x
+
+    def backprop(self, x, dLdy):
+        return 3 * dLdy
+
+test_tripled = verify(double(Tripled), examples=5)
+"""
+    said = run(code, "-rs", "-q", "-k", "memory_layout or forward_matches")
+    assert "1 failed, 1 skipped" in said
+    assert "double it: not judged: what it judges is wrong already when asked plainly" in said

@@ -30,14 +30,14 @@ def run(script: str, name: str, made: Any) -> tuple[Any, Exception | None]:
     last = re.fullmatch(r"print\((.*)\)", code[-1])
     names: dict[str, Any] = {name: made}
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        exec(
+            compile("\n".join(lines[: lines.index(code[-1])]), "script", "exec"), names
+        )  # what raises is the last line
         try:
-            exec(compile("\n".join(lines[: lines.index(code[-1])] if last else lines), "script", "exec"), names)
+            exec(compile(code[-1], "script", "exec"), names)
         except Exception as error:
             return None, error
-        if last is None:
-            return None, None
-        exec(compile(code[-1], "script", "exec"), names)
-        return eval(last[1], names), None
+        return (eval(last[1], names) if last else None), None
 
 
 def assert_shows(item: Any, script: str, name: str, made: Any) -> None:
@@ -106,3 +106,23 @@ def test_values_of_counterexamples_are_small(ready):
             ):
                 x = cause.counterexample.arrays["x"]
                 assert x.size > 64 or np.max(abs(x), initial=0) <= x.size, (bug.name, cause.property_name)
+
+
+def test_a_script_ends_with_the_call_that_raises():
+    class Raising:
+        def __init__(self, stride, pool_size):
+            self.stride = stride
+
+        def forward(self, x):
+            raise KeyError(self.stride)
+
+        def backprop(self, x, dLdy):
+            return dLdy
+
+    causes = [cause for cause in check(max_pooling(Raising), examples=5).causes if cause.counterexample]
+    assert causes
+    for cause in causes:
+        assert cause.counterexample
+        if cause.message.startswith("forward raised KeyError"):
+            code = [line for line in cause.counterexample.script.splitlines() if not line.startswith("#")]
+            assert code[-1] == "y = layer.forward(x)"

@@ -85,7 +85,7 @@ class Worker:
                 made = True
                 result = getattr(self, f"do_{request['do']}")(*request["with"])
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
-            return {"nonce": request["nonce"], "raised": _raised(error), "made": made}, []
+            return {"nonce": request["nonce"], "raised": self.raised(error), "made": made}, []
         return {"nonce": request["nonce"], "result": result}, self.returned
 
     def make(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any], attributes: dict[str, Any]) -> None:
@@ -151,7 +151,7 @@ class Worker:
         np.random.seed(seed)
         random.seed(seed)
         raised = definitions.run_alone(next(self.given).tobytes(), filename)
-        return {"raised": None if raised is None else _raised(raised)}
+        return {"raised": None if raised is None else self.raised(raised)}
 
     def do_call(self, number: int, method: str, places: list[Any]) -> dict[str, Any]:
         """Call a method."""
@@ -197,7 +197,25 @@ class Worker:
         """Run the script of question 5; return the images that it shows, and their titles."""
         images, content, raised = titles.shown(next(self.given).tobytes(), filename, seed, data)
         self.returned = images
-        return {**content, "raised": None if raised is None else _raised(raised)}
+        return {**content, "raised": None if raised is None else self.raised(raised)}
+
+    # What is raised
+
+    def raised(self, error: BaseException) -> dict[str, Any]:
+        """Return an error as the parent has it: type, message, and where it was raised."""
+        base = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
+        text, where = _text(error, str), self.where(error)
+        return {"type": type(error).__name__[:TEXT], "base": base, "message": text, "where": where[:TEXT]}
+
+    def where(self, error: BaseException) -> str:
+        """Return the last line of the submission on the way to an error."""
+        where, traceback = "", error.__traceback__
+        while traceback:
+            code = traceback.tb_frame.f_code
+            if os.sep not in code.co_filename and not code.co_filename.startswith("<"):
+                where = f"{code.co_filename}, line {traceback.tb_lineno}"
+            traceback = traceback.tb_next
+        return where
 
 
 def _laid_out(values: Any, strides: list[int]) -> Any:
@@ -221,18 +239,6 @@ def _share(one: Any, other: Any) -> bool:
         return True
 
 
-def _raised(error: BaseException) -> dict[str, Any]:
-    """Return an error as the parent has it: type, message, and the last line of the submission on the way to it."""
-    where, traceback = "", error.__traceback__
-    while traceback:
-        code = traceback.tb_frame.f_code
-        if os.sep not in code.co_filename and not code.co_filename.startswith("<"):
-            where = f"{code.co_filename}, line {traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    base = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
-    return {"type": type(error).__name__[:TEXT], "base": base, "message": _text(error, str), "where": where[:TEXT]}
-
-
 def _text(value: Any, write: Any = repr) -> str:
     try:
         return re.sub(r" at 0x[0-9a-f]+", "", write(value)[:TEXT])
@@ -241,7 +247,7 @@ def _text(value: Any, write: Any = repr) -> str:
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Confine this process, and answer requests."""
     answers, memory, seconds, threads = map(int, sys.argv[1:5])
     sys.path += [path for path in sys.argv[5:] if path not in sys.path]
     requests = os.dup(0)
@@ -249,7 +255,11 @@ def main() -> None:
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
     missing = limits.confine(memory, seconds, threads)
-    worker = Worker()
+    serve(requests, answers, Worker(), missing)
+
+
+def serve(requests: int, answers: int, worker: Worker, missing: list[str]) -> None:
+    """Say that the child has started, and which limits are missing; then answer requests until there are no more."""
 
     def exactly(count: int) -> bytearray:
         data = bytearray(count)

@@ -1,0 +1,101 @@
+"""A layer in a fork: what would end this process, or never end, is a finding."""
+
+import ctypes
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from verification import check, convolution2d, relu
+from verification.catalogue.convolution2d import BUGS
+from verification.isolated import isolated
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
+    pytest.mark.usefixtures("undiagnosed"),
+]
+
+
+class ReLU:
+    def forward(self, x):
+        return np.maximum(x, 0)
+
+    def backprop(self, x, dLdy):
+        return dLdy * (x > 0)
+
+
+class WritesOutOfBounds(ReLU):
+    def forward(self, x):
+        if x.size > 5:
+            ctypes.string_at(0)
+        return super().forward(x)
+
+
+class Exits(ReLU):
+    def backprop(self, x, dLdy):
+        os._exit(3)
+
+
+class TakesAllMemory(ReLU):
+    def forward(self, x):
+        return np.maximum(x, np.zeros(1 << 34)[0])
+
+
+class NeverReturns(ReLU):
+    def backprop(self, x, dLdy):
+        while x.size > 2:
+            pass
+        return super().backprop(x, dLdy)
+
+
+def the_mistake(layer, **options):
+    spec = replace(relu(layer), extremes=None, realistic=None)
+    cause = next(iter(check(spec, examples=5, isolated=True, **options).mistakes))
+    assert not cause.why
+    return cause
+
+
+def test_a_crash_is_a_finding_with_its_smallest_case():
+    cause = the_mistake(WritesOutOfBounds)
+    assert cause.message == "forward ended its process: killed by signal 11 (segmentation fault)"
+    assert cause.counterexample.arrays["x"].size == 6
+    assert cause.counterexample.script.splitlines()[-2:] == ["y = layer.forward(x)", f"# {cause.message}"]
+
+
+def test_a_layer_that_ends_the_process_is_a_finding():
+    assert the_mistake(Exits).message == "backprop ended its process with exit status 3: os._exit, or the like"
+
+
+def test_a_layer_that_takes_all_memory_is_a_finding():
+    assert the_mistake(TakesAllMemory).message.startswith("forward raised MemoryError: Unable to allocate 128. GiB")
+
+
+def test_a_call_that_does_not_return_is_a_finding():
+    spec = replace(isolated(relu(NeverReturns), timeout=1), extremes=None, realistic=None)
+    (cause,) = check(spec, examples=20, seconds=2).mistakes
+    assert cause.counterexample
+    assert cause.kind == "ended"
+    assert not cause.why
+    assert cause.message == "backprop did not return within 1 s (--timeout)"
+    assert "dLdx = layer.backprop(x, dLdy)" in cause.counterexample.script
+
+
+def test_the_report_is_the_same_as_without_a_fork():
+    bug = next(bug for bug in BUGS if "stride" in bug.name)
+    spec = replace(convolution2d(bug.layer), extremes=None, realistic=None)
+    here, there = check(spec, examples=20), check(spec, examples=20, isolated=True)
+    assert [cause.to_dict() for cause in there.causes] == [cause.to_dict() for cause in here.causes]
+    assert [(item.name, item.verdict) for item in there.properties] == [
+        (item.name, item.verdict) for item in here.properties
+    ]
+
+
+def test_settings_keep_their_types():
+    class Convolution:
+        def __init__(self, in_channels, out_channels, kernel_size, **others):
+            assert isinstance(kernel_size, tuple), kernel_size
+            raise ValueError("made with a tuple")
+
+    cause = next(iter(check(convolution2d(Convolution), examples=5, isolated=True).causes))
+    assert "made with a tuple" in cause.message
