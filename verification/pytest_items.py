@@ -32,8 +32,9 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
 
     The number of examples, the example database and the like are those of the Hypothesis profile in
     force, unless `examples` is given; only a deadline there is none. A hardening property that does not
-    hold is a `HardeningWarning`, and with strict=True a failure; one that has nothing to judge is skipped. An isolated layer runs in a fork of this
-    process, so that a crash or an endless loop is a failure like any other.
+    hold is a `HardeningWarning`, and with strict=True a failure; a property that has nothing to judge is
+    skipped. An isolated layer runs in a fork of this process, so that a crash or an endless loop is a
+    failure like any other.
     """
     spec = in_a_fork(spec) if isolated else spec
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
