@@ -13,11 +13,12 @@ from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
 from verification.failure import Stopped
 from verification.isolated import isolated as in_a_fork
+from verification.named import with_named_values
 from verification.properties import Collected, of_gradients, properties
 from verification.properties.hardening import results_share_no_memory
+from verification.properties.history import history_is_irrelevant
 from verification.properties.required import (
     arguments_are_left_alone,
-    history_is_irrelevant,
     is_exact_at_a_realistic_size,
     memory_layout_is_irrelevant,
 )
@@ -58,6 +59,7 @@ def check(
         raise ValueError(f"seconds should be a number above 0, but it is {seconds}")
     examine(spec)
     spec = replace(in_a_fork(spec) if isolated else spec, clock=Clock(seconds))
+    spec = with_named_values(spec)
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]

@@ -16,6 +16,7 @@ from verification.checking import ALREADY_WRONG, report_on
 from verification.declaration import problem_of
 from verification.failure import NotJudged, PropertyFailed
 from verification.isolated import isolated as in_a_fork
+from verification.named import with_named_values
 from verification.properties import Collected, properties
 from verification.search import Outcome
 from verification.show.text import blocks
@@ -36,7 +37,7 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
     skipped. An isolated layer runs in a fork of this process, so that a crash or an endless loop is a
     failure like any other.
     """
-    spec = in_a_fork(spec) if isolated else spec
+    spec = with_named_values(in_a_fork(spec) if isolated else spec)
     items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
     examined = cache(partial(problem_of, spec))
     failed: set[object] = set()

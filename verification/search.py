@@ -210,7 +210,7 @@ def search(
 
 
 def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
-    """Return the case with as many entries as possible 0, of the others as many as possible 1 or -1, the rest small.
+    """Return the case with as few calls and as many entries 0 as can be, of the others as many 1 or -1, the rest small.
 
     For an exact layer any whole number is a valid entry; for others only what lies between the
     least and the largest entry drawn is known to be.
@@ -238,6 +238,11 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
 
     if spec.piecewise_linear and fails_at(here := _here(case)):
         case = here
+    for name, sequence in case.picked.items():
+        for at in reversed(range(len(sequence) if isinstance(sequence, tuple) else 0)):
+            left_out = case.picked[name][:at] + case.picked[name][at + 1 :]
+            shorter = replace(case, picked={**case.picked, name: left_out})
+            case = shorter if fails_at(shorter) else case
     # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
     fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
     shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]

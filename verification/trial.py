@@ -45,6 +45,7 @@ class Trial:
             name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)
         }
         self.drawn: dict[str, Array] = {}
+        self.sequences: dict[str, tuple[Any, ...]] = {}
         self.rounded: float = 0.0
         self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
         self.judged = False
@@ -100,13 +101,20 @@ class Trial:
     def used(self) -> Case:
         """The case with all that was drawn for it so far, so that it stays while the case is made simpler."""
         drawn = self.case.drawn | (self.drawn.keys() - self.case.arrays.keys())
-        return replace(self.case, arrays={**self.case.arrays, **self.drawn}, drawn=drawn)
+        picked = {**self.case.picked, **self.sequences}
+        return replace(self.case, arrays={**self.case.arrays, **self.drawn}, drawn=drawn, picked=picked)
 
     def pick(self, name: str, options: Iterable[Option]) -> Option:
         """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""
         if name in self.case.picked:
             return self.case.picked[name]  # type: ignore[no-any-return]
         return pick(name, self.case.seed, list(options))
+
+    def sequence(self, name: str, drawn: tuple[Option, ...]) -> tuple[Option, ...]:
+        """Return what is drawn under this name, or what is left of it where a case is made simpler."""
+        chosen: tuple[Option, ...] = self.case.picked.get(name, drawn)
+        self.sequences[name] = chosen
+        return chosen
 
     def smooth_arguments(self, *, far: bool = True) -> dict[str, Array]:
         """Return the arguments, x moved away from every kink if the layer has any.

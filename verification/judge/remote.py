@@ -258,6 +258,7 @@ class RemoteClass:
     def __init__(self, submission: Submission, name: str, parameters: Any) -> None:
         self._submission = submission
         self.__name__ = self.__qualname__ = name
+        self.source = submission.source.decode(errors="replace")
         self.__module__ = submission.filename.removesuffix(".py")
         if submission.loaded.runs:
             self.import_note = f"importing {submission.filename} runs its own test at module level"

@@ -16,6 +16,7 @@ from verification.properties.hardening import (
     integers_count_as_real_numbers,
     results_share_no_memory,
 )
+from verification.properties.history import history_is_irrelevant
 from verification.properties.required import (
     arguments_are_left_alone,
     backprop_is_linear_in_the_upstream_gradient,
@@ -26,7 +27,6 @@ from verification.properties.required import (
     forward_matches_reference,
     gradient_at_a_kink_lies_between_the_one_sided_derivatives,
     gradients_have_the_shapes_of_their_arguments,
-    history_is_irrelevant,
     is_exact_at_a_realistic_size,
     memory_layout_is_irrelevant,
 )

@@ -4,7 +4,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.failure import PropertyFailed, entries
-from verification.properties.shared import agrees, another, direction, gradients, hold_against_reference
+from verification.properties.shared import agrees, direction, gradients, hold_against_reference
 from verification.strategies import LAYOUTS
 from verification.trial import STEP, Trial, slope, steps
 
@@ -83,61 +83,6 @@ def _changed(method: str, name: str, after: Array, before: Array, shows: str) ->
 
 def _same(one: Array, other: Array) -> bool:
     return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
-
-
-def history_is_irrelevant(trial: Trial) -> None:
-    """forward and backprop of a used layer == those of a new one, whatever it was used for.
-
-    For other values of the same shape, another batch size, other parameters (assigned, or changed in
-    place), an x changed in place; and where it was not used in between itself, another layer was.
-    """
-    names = trial.spec.parameters
-    events = ["other values before", "other values in between", "another batch in between", "x changed in place"]
-    event = trial.pick("event", events + ["other parameters before", "parameters changed in place"] * bool(names))
-    then = dict(trial.arguments)
-    if event in ("other values before", "x changed in place"):
-        then["x"] = another(trial, trial.x)
-    elif "parameters" in event:
-        then |= {name: another(trial, trial.arguments[name]) for name in names}
-
-    used = trial.layer()
-    x, dLdy = used.hold("x", trial.x.copy()), used.hold("dLdy", trial.dLdy.copy())
-    used.forward(x)
-    if event == "other values in between":
-        used.forward(another(trial, trial.x))
-    elif event == "another batch in between":
-        twice = np.concatenate([trial.x, trial.x])
-        used.forward(twice if trial.spec.batch_independent else another(trial, trial.x))
-    else:
-        used.backprop(x, dLdy, straight=True)
-    if event == "x changed in place":
-        used.write(x, "x", then["x"])
-    else:
-        x = used.hold("x", then["x"].copy())
-    for name in names if "parameters" in event else ():
-        if event == "parameters changed in place":
-            used.overwrite(name, then[name])
-        else:
-            used.assign(name, then[name])
-
-    new = trial.layer(then)
-    y, gradients_of_new = new.both(then["x"], trial.dLdy)
-    if "in between" not in event:  # after the new one, which may put right what layers share
-        _use_another_layer(trial, then)
-    because = f", not what a new layer gives, once the layer was used ({event})"
-    for name, gradient in used.backprop(x, dLdy, straight=True).items():
-        trial.compare(f"dLd{name}", gradient, gradients_of_new[name], because)
-    trial.compare("forward(x)", used.forward(x), y, because)
-
-
-def _use_another_layer(trial: Trial, then: dict[str, Array]) -> None:
-    """Use a layer with other values than these, and than those of the layer that was used, where that can be."""
-    given = trial.arguments
-    other = {
-        name: another(trial, given[name]) if then[name] is given[name] else given[name]
-        for name in ("x", *trial.spec.parameters)
-    }
-    trial.layer(other).forward(other["x"])
 
 
 def batch_items_are_independent(trial: Trial) -> None:
