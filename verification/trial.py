@@ -72,8 +72,12 @@ class Trial:
     @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
-        scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
-        return self._draw("dLdy", self.y.shape, lambda: np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape)))
+
+        def drawn() -> Array:
+            scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
+            return np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape))
+
+        return self._draw("dLdy", self.y.shape, drawn)
 
     @property
     def declares_dLdy(self) -> bool:  # noqa: N802
