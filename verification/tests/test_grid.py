@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import LayerSpec, check, convolution, max_pooling
+from verification import check, convolution, max_pooling
 from verification.catalogue.dense import DENSE_BUGS
-from verification.explain.grid import Grid, grid
+from verification.explain.causes import Observed
+from verification.explain.grid import grid
 from verification.specs.dense import dense
 
 
@@ -26,14 +27,9 @@ class ByTwo(nn_max_pooling_layer):
         return super().backprop(x, dLdy) * (1 if self.stride == 2 else 2)
 
 
-def grid_of(spec: LayerSpec) -> Grid:
-    found = check(replace(spec, realistic=None), examples=2).grid
-    assert found is not None
-    return found
-
-
 def test_a_convolution_by_the_sides_of_its_filter():
-    found = grid_of(convolution(Square))
+    found = Observed(convolution(Square)).grid()
+    assert found
     assert found.axes == ("filter_width", "filter_height")
     assert {(width, height) for width in range(1, 5) for height in range(1, 5)} <= set(found.outcomes)
     for width, height in found.outcomes:
@@ -42,7 +38,8 @@ def test_a_convolution_by_the_sides_of_its_filter():
 
 
 def test_pooling_by_pool_and_stride_without_gaps():
-    found = grid_of(max_pooling(ByTwo))
+    found = check(replace(max_pooling(ByTwo), realistic=None), examples=2).grid
+    assert found
     assert found.axes == ("pool_size", "stride")
     words = {(size, stride): found.word(size, stride) for size in found.rows for stride in found.columns}
     assert len(words) == 16
