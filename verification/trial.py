@@ -49,7 +49,7 @@ class Trial:
         self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
         self.judged = False
         self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
-        self.calls: list[Case] | None = None  # made by a property, if they are to be kept
+        self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None

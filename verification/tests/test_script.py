@@ -90,7 +90,7 @@ SHOWN_BY_LARGE_VALUES = {"x_clipped", "float32_forward", "random_output"}
 @pytest.mark.parametrize("ready", [max_pooling, convolution])
 def test_values_of_counterexamples_are_small(ready):
     bugs = [bug for of, bug in ALL if of is ready and bug.name not in SHOWN_BY_LARGE_VALUES]
-    for bug in bugs[:: 1 if THOROUGH else 18]:
+    for bug in bugs[:: 1 if THOROUGH else 24]:
         # A case of a realistic size is shown as it was drawn.
         report = check(replace(ready(bug.layer), realistic=None), examples=20)
         for cause in report.causes:
