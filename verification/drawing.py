@@ -35,7 +35,7 @@ def quiet(examples: int, *, shrink: bool = True) -> settings:
 def sample(cases: SearchStrategy[Case], count: int, seed: int) -> tuple[Case, ...]:
     """Return cases, the same for the same seed. The first is the simplest.
 
-    They are kept for the next layer of the kind: a third of the time that an explanation takes went into drawing them.
+    They are kept for the next layer of the kind, since to draw them takes about as long as to ask a layer for them.
     """
     # In another thread, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
     return _thread(os.getpid()).submit(_sample, cases, count, seed).result()

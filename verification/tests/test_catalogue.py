@@ -63,7 +63,7 @@ def test_planted_bug_is_caught(ready, bug):
         examples()
 
 
-@pytest.mark.parametrize(("ready", "bug"), EACH_PROPERTY if THOROUGH else EACH_PROPERTY[::4], ids=_name)
+@pytest.mark.parametrize(("ready", "bug"), EACH_PROPERTY if THOROUGH else EACH_PROPERTY[::8], ids=_name)
 def test_smallest_case_is_small(ready, bug):
     spec = ready(bug.layer)
     tried = ((item, search(spec, item, quiet(50), seed=0)) for item in _items(spec, bug))

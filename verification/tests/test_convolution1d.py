@@ -69,7 +69,7 @@ def test_the_declaration_is_short():
 
 
 def test_the_layer_passes_and_strictly():
-    report = check(spec_of(EXAMPLE), strict=True)
+    report = check(spec_of(EXAMPLE), examples=30, strict=True)
     assert not report.failures, report
 
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from layers import nn_convolutional_layer, nn_max_pooling_layer
 from verification import check, convolution, max_pooling
 from verification.catalogue.dense import DENSE_BUGS
+from verification.drawing import sample
 from verification.explain.causes import Observed
 from verification.explain.grid import grid
+from verification.observe import Row
 from verification.specs.dense import dense
 
 
@@ -51,6 +53,14 @@ def test_a_right_layer_and_one_without_such_sizes_have_no_grid():
     report = check(dense(DENSE_BUGS[0].layer), examples=2)
     assert report.mistakes[0].asked > 1  # its plain answers were observed
     assert report.grid is None
+
+
+def test_a_row_has_the_sizes_of_its_own_case_and_not_those_of_a_row_that_is_gone():
+    observed = Observed(max_pooling(nn_max_pooling_layer))
+    for case in sample(observed.spec.cases, 10, 0):
+        width, height = case.arrays["x"].shape[2:]
+        sizes = observed.sizes(Row(case, ()))
+        assert (sizes["width"], sizes["height"]) == (width, height)
 
 
 def test_what_differs_between_cases_of_the_same_sizes_is_counted():
