@@ -4,7 +4,7 @@ Each statement is a function that raises a SpecError: the field, what was given,
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ def cases_have_the_arrays_that_are_declared(spec: LayerSpec, case: Case, field: 
             )
 
 
-def cases_have_seeds_of_their_own(cases: list[Case]) -> None:
+def cases_have_seeds_of_their_own(cases: Sequence[Case]) -> None:
     """Different cases have different seeds: all that properties draw comes from there."""
     different = {tuple((name, array.tobytes()) for name, array in case.arrays.items()) for case in cases}
     if len(different) > 1 and len({case.seed for case in cases}) == 1:
@@ -224,7 +224,7 @@ def gradient_is_that_of_the_reference(trial: Trial) -> None:
 # What the statements need
 
 
-def _drawn(field: str, cases: Any) -> list[Case]:
+def _drawn(field: str, cases: Any) -> Sequence[Case]:
     if not isinstance(cases, SearchStrategy):
         call = f": call it, {field}={cases.__name__}()" if callable(cases) and hasattr(cases, "__name__") else ""
         raise SpecError(f"{field} should be a strategy of cases, but is {_kind(cases)}{call}")

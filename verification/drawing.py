@@ -2,7 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import seed as seeded
@@ -31,8 +31,12 @@ def quiet(examples: int, *, shrink: bool = True) -> settings:
     )
 
 
-def sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
-    """Return cases, the same for the same seed. The first is the simplest."""
+@lru_cache(maxsize=32)
+def sample(cases: SearchStrategy[Case], count: int, seed: int) -> tuple[Case, ...]:
+    """Return cases, the same for the same seed. The first is the simplest.
+
+    They are kept for the next layer of the kind, since to draw them takes about as long as to ask a layer for them.
+    """
     # In another thread, since of a thread Hypothesis keeps one test: `verify` draws while its own test runs.
     return _thread(os.getpid()).submit(_sample, cases, count, seed).result()
 
@@ -43,7 +47,7 @@ def _thread(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1)
 
 
-def _sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
+def _sample(cases: SearchStrategy[Case], count: int, seed: int) -> tuple[Case, ...]:
     found: list[Case] = []
 
     @seeded(seed)
@@ -53,4 +57,4 @@ def _sample(cases: SearchStrategy[Case], count: int, seed: int) -> list[Case]:
         found.append(case)
 
     draw()
-    return found
+    return tuple(found)

@@ -3,7 +3,6 @@
 import os
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -184,14 +183,10 @@ class Layer:
         return _guarded(name, lambda: self.spec.clock.run(call))
 
     def _keep(self, x: Given, dLdy: Given | None = None) -> None:
-        """Keep the case of a call, as it would be asked plainly."""
+        """Keep the arrays of a call: of those that are held a copy, since they may be written into."""
         assert self.trial.calls is not None
-        arrays = {**self.trial.case.arrays, **self._parameters, "x": x, **({} if dLdy is None else {"dLdy": dLdy})}
-        plain = {name: np.array(one.read() if isinstance(one, Held) else one) for name, one in arrays.items()}
-        if any(array.dtype.kind == "c" for array in plain.values()):  # what a layer made of it: not to be asked plainly
-            return
-        plain = {name: array if name in self.spec.constants else array.astype(float) for name, array in plain.items()}
-        self.trial.calls.append(replace(self.trial.case, arrays=plain))
+        arrays = {**self._parameters, "x": x, **({} if dLdy is None else {"dLdy": dLdy})}
+        self.trial.calls.append({name: one.read() if isinstance(one, Held) else one for name, one in arrays.items()})
 
     def _variable(self, name: str, value: Given) -> str:
         assert self._script

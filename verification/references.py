@@ -40,8 +40,8 @@ def correlation_gradient(dLdy: Array, x: Array, W: Array, b: Array, **_settings:
     dLdx, dLdW = np.zeros(x.shape), np.zeros(W.shape)
     for i, j in np.ndindex(W.shape[2:]):
         part = np.s_[:, :, i : i + w, j : j + h]
-        dLdx[part] += np.moveaxis(np.tensordot(dLdy, W[:, :, i, j], axes=(1, 0)), 3, 1)
-        dLdW[:, :, i, j] = np.tensordot(dLdy, x[part], axes=((0, 2, 3), (0, 2, 3)))
+        dLdx[part] += np.einsum("nfwh,fc->ncwh", dLdy, W[:, :, i, j])
+        dLdW[:, :, i, j] = np.einsum("nfwh,ncwh->fc", dLdy, x[part])
     return {"x": dLdx, "W": dLdW, "b": dLdy.sum(axis=(0, 2, 3)).reshape(b.shape)}
 
 

@@ -50,7 +50,7 @@ class Trial:
         self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
         self.judged = False
         self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
-        self.calls: list[Case] | None = None  # made by a property, if they are to be kept
+        self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Array] | None = None
@@ -73,8 +73,12 @@ class Trial:
     @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
-        scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
-        return self._draw("dLdy", self.y.shape, lambda: np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape)))
+
+        def drawn() -> Array:
+            scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
+            return np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape))
+
+        return self._draw("dLdy", self.y.shape, drawn)
 
     @property
     def declares_dLdy(self) -> bool:  # noqa: N802

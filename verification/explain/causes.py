@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
@@ -41,7 +42,8 @@ class Observed:
 
     def __init__(self, spec: LayerSpec) -> None:
         self.spec = spec
-        self._sizes: dict[int, Mapping[str, int]] = {}
+        self._sizes: dict[Case, Mapping[str, int]] = {}
+        self._rows: dict[Case, Row] = {}  # of the many cases, those that were asked for
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -57,7 +59,7 @@ class Observed:
         return observe(self.spec, self._cases(seed, 1))
 
     def _cases(self, seed: int, times: int) -> list[Case]:
-        cases = sample(self.spec.cases, times * DRAWN, 2 * seed)
+        cases = [*sample(self.spec.cases, times * DRAWN, 2 * seed)]
         if self.spec.usual is not None:
             cases += sample(self.spec.usual, times * USUAL, 2 * seed + 1)
         cases = [case for case in cases if case.seed > 1 and _size(case) <= LARGE]
@@ -65,34 +67,45 @@ class Observed:
 
     def sizes(self, row: Row) -> Mapping[str, int]:
         """Return the sizes of a row by name."""
-        if id(row) not in self._sizes:
-            self._sizes[id(row)] = sizes_of(self.spec, row.case)
-        return self._sizes[id(row)]
+        return self._sizes_of(row.case)
+
+    def _sizes_of(self, case: Case) -> Mapping[str, int]:
+        if case not in self._sizes:
+            self._sizes[case] = sizes_of(self.spec, case)
+        return self._sizes[case]
 
     def where(self, concerns: Callable[[Row], bool], is_wrong: Callable[[Row], bool]) -> Where | None:
         """Return what separates the rows that are wrong from the others that it concerns."""
 
         def confirmed(where: Where) -> bool:
-            rows = [row for row in (*self.fresh, *self._near(where)) if concerns(row)]
-            wrong = np.array([is_wrong(row) for row in rows], bool)
-            right = np.array([where.is_right_at(self.sizes(row)) for row in rows], bool)
-            return len(rows) > 0 and bool((right != wrong).all()) and bool(wrong.any()) and not wrong.all()
+            seen = set()
+            for row in chain(self.fresh, self._near(where)):  # of which no more are asked after an exception
+                if concerns(row):
+                    if where.is_right_at(self.sizes(row)) == is_wrong(row):
+                        return False
+                    seen.add(is_wrong(row))
+            return len(seen) == 2
 
         concerned = [row for row in self.rows if concerns(row)]
         return separate([self.sizes(row) for row in concerned], [is_wrong(row) for row in concerned], confirmed)
 
-    def _near(self, where: Where) -> list[Row]:
-        """Return rows of both sides of conditions, of sizes as different as there are."""
+    def _near(self, where: Where) -> Iterator[Row]:
+        """Yield rows of both sides of conditions, of sizes as different as there are."""
         sides: dict[bool, list[Case]] = {True: [], False: []}
         seen = set()
         for case in self._many:
-            sizes = sizes_of(self.spec, case)
+            sizes = self._sizes_of(case)
             key = tuple(sizes.values())
             side = sides[all(holds_at(sizes, condition) for condition in where.conditions)]
             if key not in seen and len(side) < NEAR:
                 seen.add(key)
                 side.append(case)
-        return observe(self.spec, [*sides[True], *sides[False]])
+        yield from map(self._row, [*sides[True], *sides[False]])
+
+    def _row(self, case: Case) -> Row:
+        if case not in self._rows:
+            (self._rows[case],) = observe(self.spec, [case])
+        return self._rows[case]
 
     def grid(self) -> Grid | None:
         """Return for which sizes the layer runs and is right, if it is a layer with such sizes.
@@ -105,12 +118,12 @@ class Observed:
             return None
         more: dict[tuple[int, ...], tuple[Mapping[str, int], Case]] = {}
         for case in self._many:
-            of_case = sizes_of(self.spec, case)
+            of_case = self._sizes_of(case)
             more.setdefault(tuple(of_case[name] for name in axes), (of_case, case))
         for of_row in sizes:
             more.pop(tuple(of_row[name] for name in axes), None)
         sizes += [of_case for of_case, _ in more.values()]
-        rows = [*self.rows, *observe(self.spec, [case for _, case in more.values()])]
+        rows = [*self.rows, *(self._row(case) for _, case in more.values())]
         return grid(axes, sizes, map(_outcome, rows))
 
     @cached_property

@@ -69,7 +69,9 @@ def with_inputs(trial: "Trial", turned: Mapping[str, Any]) -> "Trial":
     settings = {name: turned.get(name, value) for name, value in case.settings.items()}
     arrays = {**trial.arguments, "dLdy": trial.dLdy}
     arrays |= {name: value for name, value in turned.items() if name not in case.settings}
-    return type(trial)(trial.spec, replace(case, arrays=arrays, settings=settings))
+    other = type(trial)(trial.spec, replace(case, arrays=arrays, settings=settings))
+    other.drawn["dLdy"] = arrays["dLdy"]  # as it is: y, whose shape it has, need not be found for that
+    return other
 
 
 def _setting(trial: "Trial", name: str) -> float:

@@ -6,7 +6,9 @@ exception on the cases that suggested them, and on fresh ones.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, islice
+from types import CodeType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +127,12 @@ def _plainness(condition: str) -> int:
 
 def holds_at(sizes: Sizes, condition: str) -> bool:
     """Return whether a condition holds."""
-    return bool(eval(condition, {"__builtins__": {}}, dict(sizes)))
+    return bool(eval(_compiled(condition), {"__builtins__": {}}, dict(sizes)))
+
+
+@cache
+def _compiled(condition: str) -> CodeType:
+    return compile(condition, "condition", "eval")
 
 
 def sizes_of(spec: LayerSpec, case: Case) -> Sizes:

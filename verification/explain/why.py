@@ -6,6 +6,7 @@ anything, those included on which the layer is right. Nothing is claimed otherwi
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import permutations
 
 import numpy as np
@@ -59,18 +60,26 @@ def explain(
 def predicted(setting: Sequence[Mistake], answer: Answer) -> Array:
     """Return what a layer gives where these knobs are turned, the first one first."""
     with np.errstate(all="ignore"):
-        trial = answer.trial
-        result: Array | None = None
-        for knob in setting:
-            if isinstance(knob, InputKnob):
-                trial = knob.before(trial) or trial
-            elif isinstance(knob, OutputKnob):
-                before = _right(answer, trial) if result is None else result
-                after = knob.after(before, trial)
-                result = before if after is None else after
-            else:
-                result = knob.wrong(trial)
+        trial, result = _first_turned(setting[0], answer)
+        for knob in setting[1:]:
+            trial, result = _turned(knob, answer, trial, result)
         return _right(answer, trial) if result is None else result
+
+
+@lru_cache(maxsize=1)  # settings that begin with one knob follow each other, and most of them fail on the same answer
+def _first_turned(knob: Mistake, answer: Answer) -> tuple[Trial, Array | None]:
+    return _turned(knob, answer, answer.trial, None)
+
+
+def _turned(knob: Mistake, answer: Answer, trial: Trial, result: Array | None) -> tuple[Trial, Array | None]:
+    """Return what the layer computes from, and its result if there is one, where this knob is turned too."""
+    if isinstance(knob, InputKnob):
+        return knob.before(trial) or trial, result
+    if isinstance(knob, OutputKnob):
+        before = _right(answer, trial) if result is None else result
+        after = knob.after(before, trial)
+        return trial, before if after is None else after
+    return trial, knob.wrong(trial)
 
 
 def _right(answer: Answer, trial: Trial) -> Array:
@@ -84,10 +93,9 @@ def _settings(spec: LayerSpec, array: str) -> Iterator[tuple[Mistake, ...]]:
     yield from ((knob,) for knob in knobs)
     if spec.gradient is None:  # right answers cost too much
         return
-    for first, second in permutations(knobs, 2):
-        if _stage(first) == _stage(second) == 1:  # there is one formula
-            continue
-        if (_stage(first), first.sentence) < (_stage(second), second.sentence):
+    places = [(_stage(knob), knob.sentence) for knob in knobs]
+    for (first, before), (second, after) in permutations(zip(knobs, places, strict=True), 2):
+        if before < after and not before[0] == after[0] == 1:  # there is one formula
             yield first, second
 
 

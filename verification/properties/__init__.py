@@ -3,8 +3,11 @@
 A property asks the trial for its arrays and layers, and never returns a verdict, prints or skips.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 from hypothesis.strategies import SearchStrategy, just
 
 from verification.case import Case
@@ -117,8 +120,10 @@ def _wrong_anyway(trial: Trial, failure: PropertyFailed, own_cases: bool) -> Cas
 
     Where the property changes the values, that is a case of the same sizes with other whole numbers.
     """
-    cases = trial.calls
-    if cases is None:
+    cases: Iterable[Case]
+    if trial.calls is not None:
+        cases = filter(None, (_asked_plainly(trial, arrays) for arrays in trial.calls))
+    else:
         cases = (
             [] if own_cases or trial.spec.rtol or trial.spec.constants else [redrawn(trial.case, i) for i in range(3)]
         )
@@ -130,6 +135,15 @@ def _wrong_anyway(trial: Trial, failure: PropertyFailed, own_cases: bool) -> Cas
         if failure.array in wrong or (failure.kind in NO_ARRAY and wrong):
             return case
     return None
+
+
+def _asked_plainly(trial: Trial, arrays: Mapping[str, Any]) -> Case | None:
+    """Return the case of a call with these arrays; None where a layer made complex numbers of one."""
+    plain = {name: np.array(array) for name, array in {**trial.case.arrays, **arrays}.items()}
+    if any(array.dtype.kind == "c" for array in plain.values()):
+        return None
+    plain = {name: array if name in trial.spec.constants else array.astype(float) for name, array in plain.items()}
+    return replace(trial.case, arrays=plain)
 
 
 def of_gradients(spec: LayerSpec) -> Property:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ def convolution(implementation: Callable[..., Any]) -> LayerSpec:
     )
 
 
+@cache  # one object: what was drawn from it is kept
 def convolution_cases() -> st.SearchStrategy[Case]:
     """Cases of images and filters of any small size, not square; the image is the filter plus some extra."""
     return numbers(
@@ -56,6 +58,7 @@ MANY = {4: 8}
 """The assignment's number of images and of filters, drawn now and then."""
 
 
+@cache
 def usual_cases() -> st.SearchStrategy[Case]:
     """Cases near the assignment's: filters of 3 x 3, square images, as many images as filters or as channels."""
 

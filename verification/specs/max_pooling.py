@@ -1,6 +1,7 @@
 """The assignment's max-pooling: square windows of pool_size entries a side, one every stride entries."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
     )
 
 
+@cache  # one object: what was drawn from it is kept
 def max_pooling_cases() -> st.SearchStrategy[Case]:
     """Cases with windows that overlap, touch or leave gaps, sizes that do not divide, ties and negative x."""
     return numbers(
@@ -51,6 +53,7 @@ def max_pooling_cases() -> st.SearchStrategy[Case]:
     ).map(lambda drawn: case(**drawn))  # fmt: skip
 
 
+@cache
 def usual_cases() -> st.SearchStrategy[Case]:
     """Cases near the assignment's: windows of 2 x 2 or 3 x 3 that touch, or nearly so, and mostly fill the image."""
 

@@ -5,21 +5,23 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 
-from verification import LayerSpec, check, convolution, relu, softmax_cross_entropy
+from verification import Case, LayerSpec, check, convolution, relu, softmax_cross_entropy
 from verification.adapters import channels_last, functions, jax_function, methods, torch_function, torch_module
+from verification.case import whole
 from verification.catalogue.convolution import Einsum
-from verification.strategies import cases, real_arrays, shapes, whole_arrays
+from verification.strategies import SEEDS, cases, numbers, real_arrays, shapes
+
+
+def dense_case(n, inputs, outputs, scale, seed):
+    shapes = {"x": (n, inputs), "W": (inputs, outputs), "b": (outputs,)}
+    return Case({name: whole(name, seed, shape) for name, shape in shapes.items()}, {"scale": scale}, seed)
+
 
 dense = LayerSpec(
     name="dense",
     make=object,
-    cases=shapes(3, max_side=3).flatmap(
-        lambda s: cases(
-            {"scale": st.integers(1, 3)}, x=whole_arrays(s[:2]), W=whole_arrays(s[1:]), b=whole_arrays(s[2:])
-        )
-    ),
+    cases=numbers(n=(1, 3), inputs=(1, 3), outputs=(1, 3), scale=(1, 3), seed=SEEDS).map(lambda n: dense_case(**n)),
     reference=lambda x, W, b, scale: scale * np.tensordot(x, W, 1) + b,
     parameters=("W", "b"),
     affine_in=("x", "W", "b"),

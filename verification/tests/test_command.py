@@ -46,7 +46,7 @@ def test_right_layers_pass():
 
 def test_a_wrong_layer_fails_and_is_explained(layers):
     layers(pool="window_transposed")
-    result = run("check", "--examples", "20")
+    result = run("check", "--examples", "5")
     assert result.exit_code == 1
     assert "max_pooling: 1 mistake\n\ndLdy goes to the place mirrored at the window's diagonal" in result.output
     assert re.search(r"^max_pooling +backprop matches directional differences .* failed *$", result.output, re.M)
@@ -130,7 +130,7 @@ def test_nothing_is_left_in_the_folder_where_it_runs(tmp_path):
     environment.pop("HYPOTHESIS_STORAGE_DIRECTORY", None)
     (tmp_path / "here").mkdir()
     subprocess.run(
-        [sys.executable, "-c", script, "check", "--examples", "30"],
+        [sys.executable, "-c", script, "check", "--examples", "3"],
         cwd=tmp_path / "here", env=environment, capture_output=True, check=True,
     )  # fmt: skip
     assert os.listdir(tmp_path / "here") == []

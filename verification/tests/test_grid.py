@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import LayerSpec, check, convolution, max_pooling
+from verification import check, convolution, max_pooling
 from verification.catalogue.dense import DENSE_BUGS
-from verification.explain.grid import Grid, grid
+from verification.drawing import sample
+from verification.explain.causes import Observed
+from verification.explain.grid import grid
+from verification.observe import Row
 from verification.specs.dense import dense
 
 
@@ -26,14 +29,9 @@ class ByTwo(nn_max_pooling_layer):
         return super().backprop(x, dLdy) * (1 if self.stride == 2 else 2)
 
 
-def grid_of(spec: LayerSpec) -> Grid:
-    found = check(replace(spec, realistic=None), examples=2).grid
-    assert found is not None
-    return found
-
-
 def test_a_convolution_by_the_sides_of_its_filter():
-    found = grid_of(convolution(Square))
+    found = Observed(convolution(Square)).grid()
+    assert found
     assert found.axes == ("filter_width", "filter_height")
     assert {(width, height) for width in range(1, 5) for height in range(1, 5)} <= set(found.outcomes)
     for width, height in found.outcomes:
@@ -42,7 +40,8 @@ def test_a_convolution_by_the_sides_of_its_filter():
 
 
 def test_pooling_by_pool_and_stride_without_gaps():
-    found = grid_of(max_pooling(ByTwo))
+    found = check(replace(max_pooling(ByTwo), realistic=None), examples=2).grid
+    assert found
     assert found.axes == ("pool_size", "stride")
     words = {(size, stride): found.word(size, stride) for size in found.rows for stride in found.columns}
     assert len(words) == 16
@@ -54,6 +53,14 @@ def test_a_right_layer_and_one_without_such_sizes_have_no_grid():
     report = check(dense(DENSE_BUGS[0].layer), examples=2)
     assert report.mistakes[0].asked > 1  # its plain answers were observed
     assert report.grid is None
+
+
+def test_a_row_has_the_sizes_of_its_own_case_and_not_those_of_a_row_that_is_gone():
+    observed = Observed(max_pooling(nn_max_pooling_layer))
+    for case in sample(observed.spec.cases, 10, 0):
+        width, height = case.arrays["x"].shape[2:]
+        sizes = observed.sizes(Row(case, ()))
+        assert (sizes["width"], sizes["height"]) == (width, height)
 
 
 def test_what_differs_between_cases_of_the_same_sizes_is_counted():

@@ -55,7 +55,7 @@ def test_nothing_in_the_wheel_imports_what_is_left_out(shipped):
 
 
 def test_the_name_of_the_data_set_chooses_its_tests_and_no_others():
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-k", "mnist"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-k", "mnist", "--assert=plain"]
     variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # which take longer to load than to list
     listed = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True).stdout
     assert {line.split("/")[0] for line in listed.splitlines() if "::" in line} == {"mnist"}

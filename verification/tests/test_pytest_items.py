@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,22 +42,39 @@ def double(make):
 ADJOINT = "required-backprop_is_the_adjoint"
 
 
+def run_in(folder, code, *options, conftest=""):
+    """Run pytest on test code in this folder, and return what it prints."""
+    (folder / "conftest.py").write_text(conftest)
+    (folder / "test_it.py").write_text(LAYERS + code)
+    # Other plugins that are installed take half of the time to load.
+    plugins = ["-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
+    command = [sys.executable, "-m", "pytest", *plugins, "test_it.py", *options]
+    variables = {name: value for name, value in os.environ.items() if name != "CI"}
+    variables |= {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
 @pytest.fixture
 def run(tmp_path):
-    """Runs pytest on test code in a folder of its own, and returns what it prints."""
+    return partial(run_in, tmp_path)
 
-    def run(code, *options, conftest=""):
-        (tmp_path / "conftest.py").write_text(conftest)
-        (tmp_path / "test_it.py").write_text(LAYERS + code)
-        # Other plugins that are installed take half of the time to load.
-        plugins = ["-p", "no:cacheprovider", "-p", "_hypothesis_pytestplugin"]
-        command = [sys.executable, "-m", "pytest", *plugins, "test_it.py", *options]
-        variables = {name: value for name, value in os.environ.items() if name != "CI"}
-        variables |= {"COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
-        return done.stdout + done.stderr
 
-    return run
+PRINT_BLOB = "from hypothesis import settings\nsettings.register_profile('x', print_blob=True)"
+FAILING = "test_double = verify(double(Wide))"
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory):
+    """Runs a test that fails once more in its folder."""
+    options = ("-k", ADJOINT, "--hypothesis-profile=x", "--hypothesis-show-statistics")
+    return partial(run_in, tmp_path_factory.mktemp("failing"), FAILING, *options, conftest=PRINT_BLOB)
+
+
+@pytest.fixture(scope="module")
+def failed(again):
+    """What pytest prints of it the first time."""
+    return again()
 
 
 def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(run):
@@ -83,9 +101,8 @@ def test_a_seed_on_the_command_line_fixes_the_cases(run):
     assert drawn(1) == drawn(1) != drawn(2)
 
 
-def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(run):
-    said = run("test_double = verify(double(Wide))", "-k", ADJOINT)
-    shown = said[said.index("____ test_double") :]
+def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(failed):
+    shown = failed[failed.index("____ test_double") :]
     shown = shown[: shown.index("short test summary info")]
     assert shown.splitlines()[1] == "double it: backprop is the adjoint"
     assert "dLdx is wrong: right while features is at most 2; wrong otherwise" in shown
@@ -94,25 +111,21 @@ def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(r
     assert "dLdy = np.array([[0.0, 0.0, 1.0]])" in shown
     for noise in ("Traceback", "Falsifying", "pytest_items", "Draw 1", "data="):
         assert noise not in shown
-    assert f"FAILED test_it.py::test_double[{ADJOINT}] - Failed: double it" in said
+    assert f"FAILED test_it.py::test_double[{ADJOINT}] - Failed: double it" in failed
 
 
-def test_a_failing_case_is_tried_again_first_the_next_time(run):
-    code, options = "test_double = verify(double(Wide))", ("-k", ADJOINT, "--hypothesis-show-statistics")
-    assert "during reuse phase" not in run(code, *options)
-    said = run(code, *options)
+def test_a_failing_case_is_tried_again_first_the_next_time(failed, again):
+    assert "during reuse phase" not in failed
+    said = again()
     reused = said[said.index("during reuse phase") :]
     assert re.search(r"0 passing, [1-9]\d* failing, and 0 invalid test cases", reused)
 
 
-def test_a_failure_is_reproduced_by_the_blob_that_hypothesis_prints(run):
-    conftest = "from hypothesis import settings\nsettings.register_profile('x', print_blob=True, database=None)"
-    options = ("-k", ADJOINT, "--hypothesis-profile=x", "-s")
-    said = run("test_double = verify(double(Wide))", *options, conftest=conftest)
-    (blob,) = set(re.findall(r"@(reproduce_failure\(.*?\)) as a decorator", said))
-    again = run(f"test_double = {blob}(verify(double(Wide)))", *options, conftest=conftest)
-    assert "dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)" in again
-    assert re.findall(r"shape \(.*\)", again)[0] == "shape (1, 3)"
+def test_a_failure_is_reproduced_by_the_blob_that_hypothesis_prints(failed, run):
+    (blob,) = set(re.findall(r"@(reproduce_failure\(.*?\)) as a decorator", failed))
+    said = run(f"test_double = {blob}(verify(double(Wide)))", "-k", ADJOINT, "-s")
+    assert "dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)" in said
+    assert re.findall(r"shape \(.*\)", said)[0] == "shape (1, 3)"
 
 
 IDENTITY = """

@@ -102,7 +102,7 @@ def test_a_declared_dLdy_keeps_its_form_in_every_property(section):
             return super().backprop(x, dLdy)
 
     spec = of_the_first_column(section.spec(Particular))
-    report = check(spec, examples=10)
+    report = check(spec, examples=5)
     assert not report.failures, report
     assert max(sizes) > 0 or spec.name.startswith("softmax_cross_entropy")  # whose y is of rank 1 at most
 

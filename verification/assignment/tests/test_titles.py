@@ -32,7 +32,7 @@ def content(part, header):
     with gzip.open(folder + part) as f:
         return np.frombuffer(f.read(), np.uint8)[header:]
 
-X_train = content(parts[0], 16).reshape(60000, 1, 28, 28).astype(float)
+X_train = content(parts[0], 16).reshape(60000, 1, 28, 28).astype(np.float32)
 y_train = content(parts[1], 8)
 X_test = content(parts[2], 16).reshape(10000, 1, 28, 28)
 y_test = content(parts[3], 8)

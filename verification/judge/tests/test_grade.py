@@ -223,7 +223,7 @@ def test_who_made_the_same_mistake_stands_together(tmp_path, here, monkeypatch):
         tmp_path / "in",
         {"ada.py": RIGHT, "bob.py": NOT_FLIPPED, "cyd & co.py": f"# mine\n{NOT_FLIPPED}", "eve.py": NOTHING},
     )
-    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=20))
+    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=3))
     why = "dLdx is the right gradient computed with the filter not flipped"
     group = next(one for one in groups(reports, "pages") if one.title.startswith(why))
     file = quote(next(one.file for one in handed_in(tmp_path / "in") if one.name == "cyd & co"))

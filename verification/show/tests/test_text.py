@@ -55,7 +55,7 @@ def test_where_stands_in_for_why_and_nothing_is_said_twice():
 
 def test_a_layer_with_one_mistake_has_less_than_45_lines(capsys):
     (layer,) = [bug.layer for bug in catalogue.BUGS if bug.name == "window_transposed"]
-    report = check(max_pooling(layer), examples=20)
+    report = check(max_pooling(layer), examples=5)
     assert len(report.mistakes) == 1
     assert str(report).count("\n") < 45
     right = check(convolution(nn_convolutional_layer), examples=1)
