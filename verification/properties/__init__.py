@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hypothesis.strategies import SearchStrategy, just
 
+from verification.adapters.adapter import Adapted
 from verification.case import Case
 from verification.failure import NO_ARRAY, NotJudged, PropertyFailed
 from verification.observe import Answers, ask, redrawn
@@ -140,6 +141,7 @@ def of_gradients(spec: LayerSpec) -> Property:
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     """Return the properties that apply to the spec; one that cannot apply is not among them."""
     exact, images = not spec.rtol, spec.batch_independent
+    batches = not (isinstance(spec.make, Adapted) and spec.make.one_image)
     table: list[tuple[Property, str, bool]] = [
         (forward_matches_reference, "required", True),
         (backprop_matches_directional_differences, "required", True),
@@ -158,7 +160,7 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
         (results_share_no_memory, "hardening", True),
         (float32_in_stays_within_its_bound, "hardening", exact),
         (integers_count_as_real_numbers, "hardening", exact),
-        (an_empty_batch_gives_empty_results, "hardening", images),
+        (an_empty_batch_gives_empty_results, "hardening", images and batches),
         (bad_arguments_are_refused, "hardening", bool(spec.bad_arguments)),
     ]
     own_cases: dict[Property, SearchStrategy[Case]] = {}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from verification import LayerSpec, check, convolution, relu, softmax_cross_entropy
-from verification.adapters import channels_last, functions, jax_function, methods, torch_function, torch_module
+from verification.adapters import adapted, functions, jax_function, torch_function, torch_module
 from verification.catalogue.convolution import Einsum
 from verification.strategies import cases, real_arrays, shapes, whole_arrays
 
@@ -120,11 +120,11 @@ class InDictionary(Linear):
 
 def test_parameters_in_a_dictionary():
     places = {"W": "params['W']", "b": "params['b']"}
-    adapted = methods(
-        InDictionary, forward="__call__", backprop="backward", takes_x=False, parameters=places,
+    make = adapted(
+        InDictionary, forward="__call__", backprop="backward(dLdy)", parameters=places,
         gradients={"W": "dW", "b": "grads['b']"},
     )  # fmt: skip
-    report = check(replace(dense, make=adapted), examples=10)
+    report = check(replace(dense, make=make), examples=10)
     assert not report.failures, report
 
 
@@ -137,8 +137,8 @@ class KeptByBackprop(Linear):
 
 def test_what_backprop_keeps_is_found():
     names = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
-    adapted = methods(KeptByBackprop, forward="__call__", backprop="backward", takes_x=False, **names)
-    report = check(replace(dense, make=adapted), examples=20)
+    make = adapted(KeptByBackprop, forward="__call__", backprop="backward(dLdy)", **names)
+    report = check(replace(dense, make=make), examples=20)
     assert [item.name for item in report.failures] == ["history_is_irrelevant"]
     assert report.causes[0].why[0].family == "keeps-state"
 
@@ -146,11 +146,11 @@ def test_what_backprop_keeps_is_found():
 @pytest.mark.usefixtures("verdict_only")
 @pytest.mark.parametrize("make", [Linear, Accumulating])
 def test_methods_and_attributes_of_other_names(make):
-    adapted = methods(
-        make, forward="__call__", backprop="backward", takes_x=False,
+    layer = adapted(
+        make, forward="__call__", backprop="backward(dLdy)",
         parameters={"W": "weight", "b": "bias"}, gradients={"W": "dW", "b": "grads['b']"},
     )  # fmt: skip
-    report = verdict(dense, adapted, **{make.__name__: make})
+    report = verdict(dense, layer, **{make.__name__: make})
     assert report.passed == (make is Linear)
     if make is Accumulating:
         found(report, "history_is_irrelevant")
@@ -171,9 +171,10 @@ class WrongNHWC(ConvolutionNHWC):
 
 
 def test_channels_last():
-    report = verdict(convolution(Einsum), channels_last(ConvolutionNHWC))
+    layout = {"x": "ncwh -> nwhc"}
+    report = verdict(convolution(Einsum), adapted(ConvolutionNHWC, layout=layout))
     assert not report.failures, report
-    report = verdict(convolution(Einsum), channels_last(WrongNHWC), WrongNHWC=WrongNHWC)
+    report = verdict(convolution(Einsum), adapted(WrongNHWC, layout=layout), WrongNHWC=WrongNHWC)
     assert found(report, "backprop_is_the_adjoint").why[0].family == "filter-not-flipped"
 
 
