@@ -41,7 +41,11 @@ class Layer:
     @property
     def instance(self) -> Instance:
         """The layer itself."""
-        return self._instance or self._make(self._initial["x"])
+        return self._ready(self._initial["x"])
+
+    def _ready(self, x: Given) -> Instance:
+        """Return the layer itself, made for such an x if it was not made yet."""
+        return self._instance or self._make(_values(x))
 
     def _make(self, x: Array) -> Instance:
         """Make the layer, for such an x, and set its parameters."""
@@ -129,6 +133,7 @@ class Layer:
 
     def forward(self, x: Given) -> Array:
         """Return forward(x); PropertyFailed if it raises or returns no array of real numbers."""
+        self._ready(x)
         self._forwarded = x
         y = self._call("forward", ["y"], x=x)
         return self._known("y", self._real("forward", y))
@@ -192,6 +197,7 @@ class Layer:
 
     def attempt(self, method: str, *given: Array) -> None:
         """Call a method with arguments that it should refuse, and raise what it raises."""
+        self._ready(self._initial["x"])
         if method == "backprop" and self._forward_first:
             self.forward(given[0])
         if self._script:
@@ -205,8 +211,7 @@ class Layer:
         """Call a method, and write the call down."""
         if self.trial.calls is not None:
             self._keep(**given)
-        if self._instance is None:
-            self._make(_values(given["x"]))
+        self._ready(given["x"])
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
             return _guarded(method, lambda: call(method, *given.values()))
