@@ -60,6 +60,10 @@ class OneImage(Step):
             raise SpecError(
                 f"one_image=True is for layers that treat each image alone, which {spec.name} does not: leave it out"
             )
+        if not spec.deterministic:
+            raise SpecError(
+                f"one_image=True does not fit {spec.name}, whose layer draws anew in each call: leave it out"
+            )
         if spec.constants:
             names = ", ".join(spec.constants)
             raise SpecError(

@@ -79,7 +79,7 @@ class Collected:
 
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold, NotJudged if the case has nothing to judge."""
-        if self.plain:
+        if self.plain or not trial.spec.deterministic:
             trial.wrong, trial.calls = frozenset(), None
             self.function(trial)
             return
@@ -140,6 +140,9 @@ def of_gradients(spec: LayerSpec) -> Property:
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     """Return the properties that apply to the spec; one that cannot apply is not among them."""
+    if not spec.deterministic:
+        own = (*spec.properties, arguments_are_left_alone)
+        return tuple(Collected(function, "required", spec.cases) for function in own)
     exact, images = not spec.rtol, spec.batch_independent
     batches = not (isinstance(spec.make, Adapted) and spec.make.one_image)
     table: list[tuple[Property, str, bool]] = [

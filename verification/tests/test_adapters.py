@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -136,7 +137,7 @@ class KeptByBackprop(Linear):
 
 
 def test_what_backprop_keeps_is_found():
-    names = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
+    names: Any = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
     make = adapted(KeptByBackprop, forward="__call__", backprop="backward(dLdy)", **names)
     report = check(replace(dense, make=make), examples=20)
     assert [item.name for item in report.failures] == ["history_is_irrelevant"]
