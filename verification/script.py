@@ -106,7 +106,7 @@ class Spelling:
     They may name {layer}, {make}, {x}, {y}, {dLdy}, {gradients}; {settings}, with {comma} before them if there
     are any, and {values} without their names; parameters and gradients by name ({W}, {dLdW}); and, of the
     parameter that is set, {array}, {name} and {attribute}: `names` says where it has another name. `originals` are
-    to be imported besides the layer.
+    to be imported besides the layer; `as_array` is what makes a NumPy array of a result that is none.
     """
 
     construct: str = "{layer} = {make}({settings})"
@@ -116,6 +116,7 @@ class Spelling:
     imports: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     originals: tuple[Callable[..., Any], ...] = ()
+    as_array: str = ""
 
     def constructing(self, settings: Mapping[str, Any], x: Array) -> str:  # noqa: ARG002  adapters need them
         """Return the template of the call that makes a layer for such an x."""

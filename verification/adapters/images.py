@@ -56,13 +56,13 @@ class OneImage(Step):
 
     def examine(self, spec: LayerSpec) -> None:
         """Images should not depend on each other, nor have constants of their own."""
-        if not spec.batch_independent:
-            raise SpecError(
-                f"one_image=True is for layers that treat each image alone, which {spec.name} does not: leave it out"
-            )
         if not spec.deterministic:
             raise SpecError(
                 f"one_image=True does not fit {spec.name}, whose layer draws anew in each call: leave it out"
+            )
+        if not spec.batch_independent:
+            raise SpecError(
+                f"one_image=True is for layers that treat each image alone, which {spec.name} does not: leave it out"
             )
         if spec.constants:
             names = ", ".join(spec.constants)

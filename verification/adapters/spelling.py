@@ -26,7 +26,7 @@ class AdaptedSpelling(Spelling):
         if inner := options.inner.spelling if options.inner else None:
             return cls(
                 inner.construct, inner.parameter, inner.forward, inner.backprop.replace("{gradients}", "{returned}"),
-                inner.imports, inner.names, inner.originals, options=options, steps=steps,
+                inner.imports, inner.names, inner.originals, inner.as_array, options=options, steps=steps,
             )  # fmt: skip
         return cls(
             parameter="{layer}.{attribute} = {array}.copy()",
@@ -63,6 +63,8 @@ class AdaptedSpelling(Spelling):
             lines = [line.replace("{x}", "image").replace("{dLdy}", "upstream") if images else line for line in lines]
             return "\n".join([*first, *lines]).replace("{returned}", "{gradients}")
         gradients = [name.removeprefix("dLd") for name in shapes]
+        if self.as_array and (images or options.layouts):
+            lines += [f"{{{name}}} = {{{name}}}{self.as_array}" for name in shapes]
         for step in self.steps:
             lines = step.forward_lines(lines) if method == "forward" else step.backprop_lines(lines, gradients)
         for name, shape in shapes.items():

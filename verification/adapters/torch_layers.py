@@ -39,7 +39,7 @@ def torch_module(make: Callable[..., Any], parameters: Mapping[str, str] | None 
         forward="{y} = {layer}(torch.tensor({x}))",
         backprop="{x}_ = torch.tensor({x}, requires_grad=True)\n{gradients}, = torch.autograd.grad({layer}({x}_), [{x}_"
         + "".join(f", {{layer}}.{name}" for name in names.values()) + "], torch.tensor({dLdy}))",
-        imports=("import torch",),
+        imports=("import torch",), as_array=".detach().numpy()",
     ))  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def torch_function(
         backprop="\n".join(
             [*made, f"{{gradients}}, = torch.autograd.grad({call_text}, [{tensors}], torch.tensor({{dLdy}}))"]
         ),
-        imports=("import torch",),
+        imports=("import torch",), as_array=".detach().numpy()",
     ))  # fmt: skip
 
 

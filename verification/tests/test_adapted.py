@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verification import SpecError, adapted, check, convolution, convolution2d, dense, own_mask_dropout, relu
+from verification import SpecError, adapted, check, convolution, convolution2d, dense, own_mask_dropout
 from verification.adapters import functions, torch_module
-from verification.catalogue.convolution import Einsum
-from verification.catalogue.dense import Product
+from verification.adapters.layout import Layout
+from verification.drawing import quiet
+from verification.properties import of_gradients, properties
+from verification.search import search
 from verification.spec import LayerSpec
 
 CHECKED_ELSEWHERE = {"bad_arguments_are_refused"}
@@ -21,21 +23,16 @@ CHECKED_ELSEWHERE = {"bad_arguments_are_refused"}
 
 def right(spec: LayerSpec) -> None:
     """Assert that a layer passes, hardening included."""
-    report = check(replace(spec, realistic=None), examples=25)
+    report = check(replace(spec, realistic=None), examples=5)
     assert {item.name for item in report.failures} <= CHECKED_ELSEWHERE, report
 
 
 def shown(spec: LayerSpec, **names: Any) -> str:
-    """Assert that a layer is found wrong, and that the script of each cause shows what it says; return the first."""
-    report = check(replace(spec, realistic=None), examples=25)
-    assert not report.passed, report
-    for cause in report.causes:
-        if cause.required:
-            assert cause.counterexample
-            assert_shows(cause, cause.counterexample.script, names)
-    first = report.causes[0].counterexample
-    assert first
-    return first.script
+    """Assert that a gradient is found wrong, and that the script shows what the failure says; return it."""
+    item = next(item for item in properties(spec) if item.function is of_gradients(spec))
+    outcome = search(spec, item, quiet(30), seed=0)
+    assert_shows(outcome.failure, outcome.script, names)
+    return outcome.script
 
 
 def assert_shows(cause: Any, script: str, names: dict[str, Any]) -> None:
@@ -54,6 +51,8 @@ class Linear:
     """The mathematics: W (in, out), b (out,). The mistake of wrong layers is that row 0 of dLdW is doubled."""
 
     mistake = 1.0
+    W: Any
+    b: Any
 
     def compute(self, x, W, b):
         return x @ W + b
@@ -167,7 +166,7 @@ class OneVectorAfterForward(OneVector):
 
 
 class OneBuilt(OneVectorAfterForward):
-    __init__ = Built.__init__  # type: ignore[assignment]
+    __init__ = Built.__init__
     build = Built.build
 
 
@@ -203,9 +202,9 @@ class DescendingTurned(Turned, Descending): ...
 class WithArraysTurned(Turned, WithArrays): ...
 
 
-AFTER = {"backprop": "backward(dLdy)"}
-PLACES = {"gradients": {"W": "dW", "b": "db"}}
-TURNED = {"layout": {"W": "io -> oi", "b": "o -> 1o"}}
+AFTER: dict[str, Any] = {"backprop": "backward(dLdy)"}
+PLACES: dict[str, Any] = {"gradients": {"W": "dW", "b": "db"}}
+TURNED: dict[str, Any] = {"layout": {"W": "io -> oi", "b": "o -> 1o"}}
 OPTIONS: dict[str, tuple[type, dict[str, Any]]] = {
     "names": (
         Named,
@@ -250,3 +249,245 @@ def test_options(make, options):
     right(dense(adapted(make, **options)))
     mistaken = type(make.__name__, (make,), {"mistake": 2.0})
     shown(dense(adapted(mistaken, **options)), **{make.__name__: mistaken})
+
+
+def test_a_right_small_case_is_no_proof_of_a_layout():
+    """Smallest cases have sides of 1, which any order of axes fits: scripts are tried at sides that differ."""
+    sides = {"n": 2, "c": 3, "h": 4, "w": 5, "1": 1}
+    for text in (
+        "nchw -> nhwc",
+        "nchw -> whcn",
+        "1n11 -> n",
+        "nc -> 1cn1",
+        "n -> 1n",
+        "chw -> (whc)",
+        "nchw -> n(hwc)",
+    ):
+        layout = Layout.read("W", text)
+        array = np.random.default_rng(0).integers(0, 99, [sides[axis] for axis in layout.left]).astype(float)
+        for given in (array, np.asfortranarray(array), np.repeat(array, 2, axis=-1)[..., ::2]):
+            there = layout.stored(given)
+            names: dict[str, Any] = {"np": np, "W": given}
+            for line in layout.lines(given):
+                exec(line.replace("{}", "W"), names)
+            assert np.array_equal(names["W"], there), text
+            assert names["W"].strides == there.strides or not given.flags.c_contiguous, text
+            assert np.array_equal(layout.back("W", there, given.shape), given), text
+            assert np.array_equal(eval(layout.back_text("W", given.shape), names), given), text
+    more = Layout.read("x", "nc... -> n...c")
+    for shape, turned in (((2, 3), (2, 3)), ((2, 3, 4, 5), (2, 4, 5, 3))):
+        x = np.zeros(shape)
+        assert more.there(x).shape == turned
+        assert more.back("x", more.there(x)).shape == shape
+        assert eval(more.back_text("x", shape), {"np": np, "x": more.there(x)}).shape == shape
+
+
+class ChannelsLast(Linear):
+    """Convolution of x (n, w, h, c) with W (w, h, c, f) and b (f,), by windows."""
+
+    def __init__(self, *sizes): ...
+
+    def windows(self, x):
+        return np.lib.stride_tricks.sliding_window_view(x, self.W.shape[:2], axis=(1, 2))
+
+    def forward(self, x):
+        return np.einsum("nwhcij,ijcf->nwhf", self.windows(x), self.W) + self.b
+
+    def turned(self):
+        return self.W[::-1, ::-1]
+
+    def backprop(self, x, dLdy):
+        i, j = self.W.shape[0] - 1, self.W.shape[1] - 1
+        framed = np.pad(dLdy, ((0, 0), (i, i), (j, j), (0, 0)))
+        dLdx = np.einsum("nwhfij,ijcf->nwhc", self.windows(framed), self.turned())
+        return dLdx, np.einsum("nwhcij,nwhf->ijcf", self.windows(x), dLdy), dLdy.sum(axis=(0, 1, 2))
+
+
+class NotTurned(ChannelsLast):
+    def turned(self):
+        return self.W
+
+
+class Writing(ChannelsLast):
+    def forward(self, x):
+        y = super().forward(x)
+        x[..., -1] += 1
+        return y
+
+
+class Viewing(ChannelsLast):
+    def forward(self, x):
+        self.y = getattr(self, "y", np.zeros(0))
+        y = super().forward(x)
+        self.y = self.y if self.y.shape == y.shape else y
+        self.y[...] = y
+        return self.y
+
+
+class Assuming(ChannelsLast):
+    def forward(self, x):
+        flat = np.lib.stride_tricks.as_strided(x, (x.size,), (x.itemsize,)) if x.size else x
+        return super().forward(flat.reshape(x.shape))
+
+
+class Remembering(ChannelsLast):
+    def forward(self, x):
+        if getattr(self, "seen", None) is not x:
+            self.seen, self.kept = x, super().forward(x)
+        return self.kept.copy()
+
+
+LAST: Any = {"layout": {"x": "ncwh -> nwhc", "W": "fcwh -> whcf", "b": "1f11 -> f"}}
+CHANGES = {
+    Writing: "arguments_are_left_alone", Viewing: "results_share_no_memory", Assuming: "memory_layout_is_irrelevant",
+    Remembering: "history_is_irrelevant",
+}  # fmt: skip
+
+
+def test_channels_last_with_its_parameters():
+    right(convolution(adapted(ChannelsLast, **LAST)))
+    report = check(replace(convolution(adapted(NotTurned, **LAST)), realistic=None), examples=5)
+    (cause,) = [cause for cause in report.causes if cause.required]
+    assert cause.why[0].family == "filter-not-flipped"
+    assert "np.transpose(W, (2, 3, 1, 0))" in cause.counterexample.script
+    assert_shows(cause, cause.counterexample.script, {"NotTurned": NotTurned})
+
+
+@pytest.mark.usefixtures("verdict_only")
+@pytest.mark.parametrize("make", CHANGES)
+def test_memory_is_that_of_the_layer_and_not_of_the_adapter(make):
+    report = check(replace(convolution(adapted(make, **LAST)), realistic=None), examples=12)
+    assert {item.name for item in report.failures} - CHECKED_ELSEWHERE == {CHANGES[make]}, report
+    cause = next(cause for cause in report.causes if cause.property_name == CHANGES[make])
+    if cause.entries:
+        assert_shows(cause, cause.counterexample.script, {make.__name__: make})
+
+
+def test_what_other_adapters_made_takes_layouts_and_one_image():
+    def forward(x, W, b, **_):
+        assert x.ndim == 1
+        return W @ x + b, (x, W)
+
+    def backward(dLdy, cache):
+        x, W = cache
+        return W.T @ dLdy, np.outer(dLdy, x), dLdy
+
+    def wrong(dLdy, cache):
+        dLdx, dLdW, dLdb = backward(dLdy, cache)
+        return dLdx, dLdW, 2 * dLdb
+
+    options: Any = {"one_image": True, "layout": {"W": "io -> oi"}}
+    right(dense(adapted(functions(forward, backward, ("W", "b"), cache=True), **options)))
+    layer = adapted(functions(forward, wrong, ("W", "b"), cache=True), **options)
+    assert "y, cache = forward(image, W, b" in shown(dense(layer), forward=forward, wrong=wrong)
+
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'layerproof[torch]')")
+
+    class Last(torch.nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x.movedim(-1, 1)).movedim(1, -1)
+
+    class Biased(Last):
+        def forward(self, x):
+            return super().forward(x) + self.bias
+
+    def made(make):
+        return lambda filter_width, filter_height, input_size, in_ch_size, num_filters: make(
+            in_ch_size, num_filters, (filter_width, filter_height)
+        )
+
+    for make in (Last, Biased):
+        layer = adapted(torch_module(made(make), {"W": "weight", "b": "bias"}), layout={"x": "ncwh -> nwhc"})
+        if make is Last:
+            right(convolution(layer))
+        else:
+            (item, *_) = properties(convolution(layer))
+            outcome = search(convolution(layer), item, quiet(10), seed=0)
+            assert_shows(outcome.failure, outcome.script, {"make_layer": made(make)})
+
+
+class Dropout:
+    """As in many books: the rate that is dropped, a flag for training, and a mask of its own."""
+
+    def __init__(self, rate):
+        self.rate = rate
+
+    def forward(self, x, train):
+        self.mask = np.random.random(x.shape) >= self.rate if train else 1.0
+        return x * self.mask / (1 - self.rate)
+
+    def backward(self, dout):
+        return dout * self.mask / (1 - self.rate)
+
+
+class NotScaled(Dropout):
+    def backward(self, dout):
+        return dout * self.mask
+
+
+def test_dropout_with_a_mask_of_its_own():
+    options: Any = {"arguments": "1 - keep", "forward": "forward(x, train=True)", "backprop": "backward(dLdy)"}
+    assert check(own_mask_dropout(adapted(Dropout, **options)), examples=5).passed
+    report = check(own_mask_dropout(adapted(NotScaled, **options)), examples=5)
+    (cause,) = report.causes
+    assert cause.property_name == "backprop_has_the_mask_of_forward"
+    assert_shows(cause, cause.counterexample.script, {"NotScaled": NotScaled})
+    report = check(own_mask_dropout(adapted(Dropout, **options), scaled=False), examples=5)
+    assert {"every_entry_is_dropped_or_kept", "backprop_has_the_mask_of_forward"} == {
+        item.name for item in report.failures
+    }
+
+
+ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "no call": (dense, {"forward": "forward(x"}, r"forward should be the name of a method, or a call .* 'forward\(x'"),
+    "another name": (dense, {"backprop": "backward(dout)"}, r"backprop may use x, dLdy, but 'backward\(dout\)' uses dout"),
+    "no method": (dense, {"backprop": "back"}, "backprop should be a method of Attributes, but it has no back: it has backward"),
+    "no place": (dense, {"gradients": {"W": "dW +"}}, r"gradients\['W'\] should be the place in the layer"),
+    "not settable": (dense, {"parameters": {"W": "weight()"}}, r"parameters\['W'\] should be the place"),
+    "no dictionary": (dense, {"gradients": "dW"}, "gradients should be a dictionary"),
+    "unknown gradient": (dense, {"gradients": {"V": "dV"}}, "gradients should name arguments .* x, W, b, but names V"),
+    "some returned": (dense, {"gradients": {"W": "returned[0]"}}, "but has none for x, b: add it"),
+    "unknown parameter": (dense, {"parameters": {"V": "v"}}, "parameters should name those of dense, W, b, but names V"),
+    "no arrow": (dense, {"layout": {"x": "nhwc"}}, "layout of x should be as in 'nchw -> nhwc': .* but is 'nhwc'"),
+    "other letters": (dense, {"layout": {"W": "io -> of"}}, "layout of W should have the same letters"),
+    "other axes": (dense, {"layout": {"W": "fchw -> hwcf"}}, r"'fchw' does not fit the shape \(\d, \d\) of W"),
+    "unknown array": (dense, {"layout": {"V": "io -> oi"}}, "layout should name arrays of the layer, x, W, b, y, but names V"),
+    "joined y": (dense, {"layout": {"x": "ni -> (ni)"}}, "layout of y cannot join axes"),
+    "unknown setting": (dense, {"arguments": "units"}, "arguments may use in_features, .* but uses units"),
+    "no arguments": (dense, {"arguments": "a b"}, "arguments should be written as in a call"),
+    "no rate": (dense, {"learning_rate": 0}, "learning_rate should be a positive number, but is 0"),
+    "nothing to tell": (dense, {"learning_rate": 1, **PLACES}, "learning_rate is for gradients of parameters"),
+    "all images": (own_mask_dropout, {"one_image": True, "arguments": "keep, 1"}, "one_image=True does not fit dropout with a mask of its own"),
+    "constructor": (convolution2d, {}, 'make: its constructor takes .* say how it is called, as arguments="in_channels'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ready", "options", "message"), ERRORS.values(), ids=ERRORS)
+def test_an_option_that_does_not_fit_is_an_error(ready, options, message):
+    with pytest.raises(SpecError, match=message):
+        check(ready(adapted(Attributes, **{**AFTER, **options})), examples=1)
+
+
+def test_what_an_adapter_made_takes_few_options():
+    with pytest.raises(SpecError, match="takes layout and one_image, but not backprop"):
+        adapted(functions(len, len), backprop="backward")
+    with pytest.raises(SpecError, match="make should be a class or function"):
+        adapted(3)  # type: ignore[arg-type]
+
+
+def test_a_place_that_is_not_there_is_named():
+    layer = adapted(Attributes, backprop="backward(dLdy)", gradients={"W": "dw", "b": "db"})
+    (item,) = [item for item in properties(dense(layer)) if item.name == "backprop_is_the_adjoint"]
+    failure = search(dense(layer), item, quiet(1), seed=0).failure
+    assert "gradients['W'] is 'dw', which Attributes has not" in failure.message()
+
+
+def test_a_gradient_without_an_axis_that_the_layout_says_is_found():
+    class Lost(Transposed):
+        def gradients(self, x, dLdy, W):
+            dLdx, dLdW, dLdb = super().gradients(x, dLdy, W)
+            return dLdx, dLdW, dLdb[0]
+
+    options: Any = {**AFTER, **PLACES, **TURNED}
+    report = check(dense(adapted(Lost, **options)), examples=3)
+    assert "dLdb has shape (1,), but should have the axes 1o that its layout says" in str(report)
