@@ -12,6 +12,7 @@ import pytest
 from verification import SpecError, adapted, check, convolution, convolution2d, dense, own_mask_dropout
 from verification.adapters import functions, torch_module
 from verification.adapters.layout import Layout
+from verification.catalogue.conventions import ChannelsLast, NotTurned
 from verification.drawing import quiet
 from verification.properties import of_gradients, properties
 from verification.search import search
@@ -280,32 +281,6 @@ def test_a_right_small_case_is_no_proof_of_a_layout():
         assert more.there(x).shape == turned
         assert more.back("x", more.there(x)).shape == shape
         assert eval(more.back_text("x", shape), {"np": np, "x": more.there(x)}).shape == shape
-
-
-class ChannelsLast(Linear):
-    """Convolution of x (n, w, h, c) with W (w, h, c, f) and b (f,), by windows."""
-
-    def __init__(self, *sizes): ...
-
-    def windows(self, x):
-        return np.lib.stride_tricks.sliding_window_view(x, self.W.shape[:2], axis=(1, 2))
-
-    def forward(self, x):
-        return np.einsum("nwhcij,ijcf->nwhf", self.windows(x), self.W) + self.b
-
-    def turned(self):
-        return self.W[::-1, ::-1]
-
-    def backprop(self, x, dLdy):
-        i, j = self.W.shape[0] - 1, self.W.shape[1] - 1
-        framed = np.pad(dLdy, ((0, 0), (i, i), (j, j), (0, 0)))
-        dLdx = np.einsum("nwhfij,ijcf->nwhc", self.windows(framed), self.turned())
-        return dLdx, np.einsum("nwhcij,nwhf->ijcf", self.windows(x), dLdy), dLdy.sum(axis=(0, 1, 2))
-
-
-class NotTurned(ChannelsLast):
-    def turned(self):
-        return self.W
 
 
 class Writing(ChannelsLast):
