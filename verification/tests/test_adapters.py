@@ -111,24 +111,6 @@ class Accumulating(Linear):
         return dx
 
 
-class InDictionary(Linear):
-    def __init__(self, scale):
-        self.scale, self.params = scale, {}
-
-    weight = property(lambda self: self.params["W"])
-    bias = property(lambda self: self.params["b"])
-
-
-def test_parameters_in_a_dictionary():
-    places = {"W": "params['W']", "b": "params['b']"}
-    make = adapted(
-        InDictionary, forward="__call__", backprop="backward(dLdy)", parameters=places,
-        gradients={"W": "dW", "b": "grads['b']"},
-    )  # fmt: skip
-    report = check(replace(dense, make=make), examples=10)
-    assert not report.failures, report
-
-
 class KeptByBackprop(Linear):
     def backward(self, dout):
         self.first = getattr(self, "first", self.weight.copy())
@@ -155,28 +137,6 @@ def test_methods_and_attributes_of_other_names(make):
     assert report.passed == (make is Linear)
     if make is Accumulating:
         found(report, "history_is_irrelevant")
-
-
-class ConvolutionNHWC(Einsum):
-    def forward(self, x):
-        return np.moveaxis(super().forward(np.moveaxis(x, -1, 1)), 1, -1)
-
-    def backprop(self, x, dLdy):
-        dLdx, *rest = super().backprop(np.moveaxis(x, -1, 1), np.moveaxis(dLdy, -1, 1))
-        return (np.moveaxis(dLdx, 1, -1), *rest)
-
-
-class WrongNHWC(ConvolutionNHWC):
-    def turned(self):
-        return self.W.transpose(1, 0, 2, 3)
-
-
-def test_channels_last():
-    layout = {"x": "ncwh -> nwhc"}
-    report = verdict(convolution(Einsum), adapted(ConvolutionNHWC, layout=layout))
-    assert not report.failures, report
-    report = verdict(convolution(Einsum), adapted(WrongNHWC, layout=layout), WrongNHWC=WrongNHWC)
-    assert found(report, "backprop_is_the_adjoint").why[0].family == "filter-not-flipped"
 
 
 class Averaging(Einsum):
