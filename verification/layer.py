@@ -224,6 +224,10 @@ class Layer:
         held = [value if isinstance(value, Held) else self.instance.hold(value.copy()) for value in given.values()]
         try:
             return _guarded(method, lambda: self.instance.call(method, *held))
+        except PropertyFailed as failure:
+            if failure.kind == "shape":  # it has not the axes that the layout of an adapter says
+                failure.shows = f"{self._script.as_returned(failure.array)}.shape"
+            raise
         finally:
             for value, kept in zip(given.values(), held, strict=True):
                 if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):

@@ -126,10 +126,17 @@ class Spelling:
         """Return the template that sets a parameter, to a copy of the array or to the array itself."""
         return self.parameter if copy else self.parameter.replace("{array}.copy()", "{array}")
 
-    def calling(self, method: str, shapes: Mapping[str, tuple[int, ...] | None]) -> str:  # noqa: ARG002
+    def calling(
+        self,
+        method: str,
+        shapes: Mapping[str, tuple[int, ...] | None],  # noqa: ARG002
+        *,
+        as_returned: bool,  # noqa: ARG002
+    ) -> str:
         """Return the template of a call; of its results (y, dLdx, ...) the shapes are given, as far as they are known.
 
-        Without any, {gradients} stands for all that backprop returns.
+        Without any, {gradients} stands for all that backprop returns. `as_returned` leaves results in the axes of
+        the layer.
         """
         return self.forward if method == "forward" else self.backprop
 
@@ -161,6 +168,7 @@ class Script:
         self._count: dict[str, int] = {}
         self._made: dict[str, int] = {}  # how many lines it takes to make each result
         self._again: Callable[[str], None] = lambda _variable: None
+        self._as_returned: Callable[[], None] = lambda: None
 
     # Arrays
 
@@ -261,14 +269,15 @@ class Script:
         before = list(self.lines)
         shapes = {name: self._shapes.get(fields.get(name.removeprefix("dLd"), "")) for name in results}
 
-        def written(variables: list[str], gradients: str, shapes: Mapping[str, tuple[int, ...] | None]) -> None:
+        def written(variables: list[str], gradients: str, known: Mapping[str, Any], as_returned: bool = False) -> None:
             named = dict(zip(results, variables, strict=True))
-            template = self.spelling.calling(method, shapes)
+            template = self.spelling.calling(method, known, as_returned=as_returned)
             self.lines = before + template.format(**{**fields, **named, "gradients": gradients}).splitlines()
 
         variables = [self._fresh(result) for result in results]
         self._latest |= dict(zip(results, variables, strict=True))
         self._again = lambda variable: written([variable] * len(results), variable, {})
+        self._as_returned = lambda: written(variables, ", ".join(variables), shapes, as_returned=True)
         written(variables, ", ".join(variables), shapes)
         self._made |= dict.fromkeys(variables, len(self.lines))
 
@@ -280,6 +289,11 @@ class Script:
         """Write the last call again, with one variable for all that it returns, whatever that is; return it."""
         self._again("result")
         return "result"
+
+    def as_returned(self, name: str) -> str:
+        """Write the last call again, with its results in the axes of the layer; return the variable of one."""
+        self._as_returned()
+        return self.latest(name)
 
     def remark(self, text: str) -> None:
         """Add a comment to the last line."""

@@ -20,7 +20,8 @@ class Places(Step):
     def backprop(self, backprop: Backprop, layer: Called, x: Array, dLdy: Array) -> Answers:
         """Return the answers, with the gradients that stand in these places."""
         answers = backprop(x, dLdy)
-        if self.in_returned and answers[RETURNED] is None:
+        to_return = self.in_returned or not set(layer.gradients) <= {*self.places, *answers}
+        if to_return and answers[RETURNED] is None:  # it is not written yet
             return answers
         return answers | {name: place.found(layer.raw, answers[RETURNED]) for name, place in self.places.items()}
 

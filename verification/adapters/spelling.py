@@ -52,7 +52,7 @@ class AdaptedSpelling(Spelling):
         """Return the template that sets a parameter: always to a copy, where an update will change it."""
         return super().assigning(copy=copy or bool(self.options.rate))
 
-    def calling(self, method: str, shapes: Shapes) -> str:
+    def calling(self, method: str, shapes: Shapes, *, as_returned: bool) -> str:
         """Return the template of a call through all steps, and of the changes to the suite's layout."""
         options, images = self.options, self.options.one_image
         lines = (self.forward if method == "forward" else self.backprop).splitlines()
@@ -67,7 +67,7 @@ class AdaptedSpelling(Spelling):
             lines += [f"{{{name}}} = {{{name}}}{self.as_array}" for name in shapes]
         for step in self.steps:
             lines = step.forward_lines(lines) if method == "forward" else step.backprop_lines(lines, gradients)
-        for name, shape in shapes.items():
+        for name, shape in shapes.items() if not as_returned else ():
             if layout := options.layouts.get(name.removeprefix("dLd")):
                 seen = layout.back_text(f"{{{name}}}", shape)
                 lines += [f"{{{name}}} = {seen}"] * (seen != f"{{{name}}}")

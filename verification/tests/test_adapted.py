@@ -457,6 +457,24 @@ def test_a_place_that_is_not_there_is_named():
     assert "gradients['W'] is 'dw', which Attributes has not" in failure.message()
 
 
+class First(Attributes):
+    """A first layer, whose backprop returns nothing."""
+
+    def backward(self, dLdy):
+        super().backward(dLdy)
+
+
+class NotWritten(Attributes):
+    def backward(self, dLdy): ...
+
+
+@pytest.mark.usefixtures("verdict_only")
+def test_nothing_is_returned_by_a_first_layer_and_by_one_that_is_not_written():
+    right(replace(dense(adapted(First, **AFTER, **PLACES)), gradients=("W", "b")))
+    report = check(dense(adapted(NotWritten, **AFTER, **PLACES)), examples=2)
+    assert "backprop returned None, but should return (dLdx, dLdW, dLdb)" in str(report)
+
+
 def test_a_gradient_without_an_axis_that_the_layout_says_is_found():
     class Lost(Transposed):
         def gradients(self, x, dLdy, W):
@@ -464,5 +482,11 @@ def test_a_gradient_without_an_axis_that_the_layout_says_is_found():
             return dLdx, dLdW, dLdb[0]
 
     options: Any = {**AFTER, **PLACES, **TURNED}
-    report = check(dense(adapted(Lost, **options)), examples=3)
-    assert "dLdb has shape (1,), but should have the axes 1o that its layout says" in str(report)
+    item = next(item for item in properties(dense(object)) if item.name == "backprop_is_the_adjoint")
+    outcome = search(dense(adapted(Lost, **options)), item, quiet(3), seed=0)
+    assert outcome.failure
+    assert "dLdb has shape (1,), but should have the axes 1o that its layout says" in outcome.failure.message()
+    assert "print(dLdb.shape)" in outcome.script
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        exec(outcome.script, {"Lost": Lost})
+    assert printed.getvalue() == "(1,)\n"
