@@ -24,6 +24,9 @@ from verification.construction import arguments as in_order
 from verification.instance import Instance
 from verification.spec import LayerSpec, SpecError
 
+LEAST_RATE = 1e-3
+"""The change of a parameter of up to 128 is rounded by 2^-53 of that: 1.4e-14, which is 1.4e-11 of a gradient then."""
+
 
 def adapted(
     make: Callable[..., Any],
@@ -63,8 +66,8 @@ def adapted(
         raise SpecError(
             f"make should be a class or function that makes the layer, but is {type(make).__name__} {make!r}"
         )
-    if learning_rate is not None and not (isinstance(learning_rate, int | float) and learning_rate > 0):
-        raise SpecError(f"learning_rate should be a positive number, but is {learning_rate!r}")
+    if learning_rate is not None and not (isinstance(learning_rate, int | float) and learning_rate >= LEAST_RATE):
+        raise SpecError(f"learning_rate should be a number of at least {LEAST_RATE}, but is {learning_rate!r}: give 1")
     calls = {"arguments": arguments, "build": build, "forward": forward, "backprop": backprop}
     places = {"parameters": parameters, "gradients": gradients}
     if isinstance(make, Adapted):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import random
 import re
 from dataclasses import replace
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verification import SpecError, adapted, check, convolution, convolution2d, dense, own_mask_dropout
+from verification import SpecError, adapted, check, convolution, convolution2d, dense, flatten, own_mask_dropout
 from verification.adapters import functions, torch_module
 from verification.adapters.layout import Layout
 from verification.catalogue.conventions import ChannelsLast, NotTurned
 from verification.drawing import quiet
 from verification.properties import of_gradients, properties
+from verification.script import Script
 from verification.search import search
 from verification.spec import LayerSpec
+from verification.specs.dense import dense_case, product_gradient
+from verification.trial import Trial
 
 CHECKED_ELSEWHERE = {"bad_arguments_are_refused"}
 """What these layers do not do, since it would hide how short they are."""
@@ -286,8 +290,15 @@ def test_a_right_small_case_is_no_proof_of_a_layout():
 class Writing(ChannelsLast):
     def forward(self, x):
         y = super().forward(x)
-        x[..., -1] += 1
+        x[:1, x.shape[2] :] += 1  # of an image that is wider than high, so that a script has to turn it
         return y
+
+
+class WritingParameters(ChannelsLast):
+    def backprop(self, x, dLdy):
+        gradients = super().backprop(x, dLdy)
+        self.W[self.W.shape[1] :] += 1
+        return gradients
 
 
 class Viewing(ChannelsLast):
@@ -314,7 +325,7 @@ class Remembering(ChannelsLast):
 
 LAST: Any = {"layout": {"x": "ncwh -> nwhc", "W": "fcwh -> whcf", "b": "1f11 -> f"}}
 CHANGES = {
-    Writing: "arguments_are_left_alone", Viewing: "results_share_no_memory", Assuming: "memory_layout_is_irrelevant",
+    Writing: "arguments_are_left_alone", WritingParameters: "arguments_are_left_alone", Viewing: "results_share_no_memory", Assuming: "memory_layout_is_irrelevant",
     Remembering: "history_is_irrelevant",
 }  # fmt: skip
 
@@ -336,6 +347,102 @@ def test_memory_is_that_of_the_layer_and_not_of_the_adapter(make):
     cause = next(cause for cause in report.causes if cause.property_name == CHANGES[make])
     if cause.entries:
         assert_shows(cause, cause.counterexample.script, {make.__name__: make})
+
+
+class Checked(Attributes):
+    def forward(self, x):
+        if x.ndim != 2 or x.shape[1] != len(self.W):
+            raise ValueError(f"x has shape {x.shape}")
+        return super().forward(x)
+
+    def backward(self, dLdy):
+        if dLdy.shape != (len(self.x), len(self.b)):
+            raise ValueError(f"dLdy has shape {dLdy.shape}")
+        return super().backward(dLdy)
+
+
+class OneChecked(OneVector):
+    def forward(self, x):
+        if x.shape != (len(self.W),):
+            raise ValueError(f"x has shape {x.shape}")
+        return super().forward(x)
+
+    def backprop(self, x, dLdy):
+        if dLdy.shape != (len(self.b),):
+            raise ValueError(f"dLdy has shape {dLdy.shape}")
+        return super().backprop(x, dLdy)
+
+
+@pytest.mark.parametrize("layer", [adapted(Checked, **AFTER, **PLACES), adapted(OneChecked, one_image=True)])
+def test_what_a_layer_refuses_is_refused_through_the_adapter(layer):
+    (item,) = [item for item in properties(dense(layer)) if item.name == "bad_arguments_are_refused"]
+    outcome = search(dense(layer), item, quiet(2), seed=0)
+    assert outcome.failure is None, outcome.failure
+
+
+def cached_forward(x, W, b, **_):
+    return x @ W + b, (x, W)
+
+
+def cached_backward(dLdy, cache):
+    x, W = cache
+    return dLdy @ W.T, x.T @ dLdy, dLdy.sum(axis=0)
+
+
+class Caching(Attributes):
+    def forward(self, x):
+        self.cache = x.copy(), self.W.copy()
+        return super().forward(x)
+
+    def backward(self, dLdy):
+        self.x, W = self.cache
+        dLdx, self.dW, self.db = self.gradients(self.x, dLdy, W)
+        return dLdx
+
+
+@pytest.mark.parametrize(
+    "make", [adapted(Caching, **AFTER, **PLACES), functions(cached_forward, cached_backward, ("W", "b"), cache=True)]
+)
+def test_forward_comes_right_before_a_backprop_without_x_whatever_was_between(make):
+    spec = dense(make)
+    case = dense_case(3, 2, 2, seed=5)
+    names: dict[str, Any] = {"np": np, "random": random, "Caching": Caching}
+    names |= {"cached_forward": cached_forward, "cached_backward": cached_backward}
+
+    def changed(layer, x):
+        layer.write(x, "x", 2 * case.arrays["x"])
+
+    def assigned(layer, x):
+        layer.assign("W", 2 * case.arrays["W"])
+
+    def overwritten(layer, x):
+        layer.overwrite("W", 2 * case.arrays["W"])
+
+    def used(layer, x):
+        layer.forward(2 * case.arrays["x"])
+
+    for between in (changed, assigned, overwritten, used):
+        script = Script(make, case)
+        trial = Trial(spec, case, script)
+        layer = trial.layer()
+        x = layer.hold("x", case.arrays["x"].copy())
+        layer.forward(x)
+        between(layer, x)
+        got = layer.backprop(x, trial.dLdy, straight=True)
+        at = {"x": x.read(), **layer.parameters()}
+        for name, gradient in product_gradient(trial.dLdy, **at).items():
+            assert np.array_equal(got[name], gradient), between
+        exec("\n".join(script.lines), names)
+        assert np.array_equal(names[script.latest("dLdW")], got["W"]), "\n".join(script.lines)
+
+
+def test_an_update_is_judged_but_for_the_rounding_of_the_change():
+    make = adapted(Descending, backprop="backward(dLdy, learning_rate)", learning_rate=1e-3)
+    spec = dense(make)
+    for name in ("rounding_stays_within_the_bound", "float32_in_stays_within_its_bound"):
+        (item,) = [item for item in properties(spec) if item.name == name]
+        assert search(spec, item, quiet(100), seed=0).failure is None
+    assert make.spelling.assigning(copy=False).endswith(".copy()")
 
 
 def test_what_other_adapters_made_takes_layouts_and_one_image():
@@ -403,14 +510,35 @@ class NotScaled(Dropout):
 def test_dropout_with_a_mask_of_its_own():
     options: Any = {"arguments": "1 - keep", "forward": "forward(x, train=True)", "backprop": "backward(dLdy)"}
     assert check(own_mask_dropout(adapted(Dropout, **options)), examples=5).passed
+    before = np.random.get_state(legacy=False)["state"]["key"].copy()
     report = check(own_mask_dropout(adapted(NotScaled, **options)), examples=5)
     (cause,) = report.causes
     assert cause.property_name == "backprop_has_the_mask_of_forward"
+    assert np.array_equal(before, np.random.get_state(legacy=False)["state"]["key"])
     assert_shows(cause, cause.counterexample.script, {"NotScaled": NotScaled})
     report = check(own_mask_dropout(adapted(Dropout, **options), scaled=False), examples=5)
     assert {"every_entry_is_dropped_or_kept", "backprop_has_the_mask_of_forward"} == {
         item.name for item in report.failures
     }
+
+
+class SometimesNotScaled(NotScaled):
+    random = np.random.default_rng(0)
+
+    def forward(self, x, train):
+        self.mask = self.random.random(x.shape) >= self.rate
+        return x * self.mask / (1 - self.rate)
+
+    def backward(self, dout):
+        return super().backward(dout) / (1 - self.rate * (self.random.random() < 0.5))
+
+
+def test_a_layer_that_draws_is_not_called_random():
+    options: Any = {"arguments": "1 - keep", "forward": "forward(x, train=True)", "backprop": "backward(dLdy)"}
+    for make in (SometimesNotScaled, type("Never", (SometimesNotScaled,), {"backward": NotScaled.backward})):
+        (cause,) = check(own_mask_dropout(adapted(make, **options)), examples=20).causes
+        assert cause.message.startswith("dLdx is wrong: it should be dLdy / keep")
+        assert np.all(cause.counterexample.arrays["x"])
 
 
 ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
@@ -427,10 +555,11 @@ ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "other letters": (dense, {"layout": {"W": "io -> of"}}, "layout of W should have the same letters"),
     "other axes": (dense, {"layout": {"W": "fchw -> hwcf"}}, r"'fchw' does not fit the shape \(\d, \d\) of W"),
     "unknown array": (dense, {"layout": {"V": "io -> oi"}}, "layout should name arrays of the layer, x, W, b, y, but names V"),
+    "fewer axes": (flatten, {"layout": {"x": "nc... -> n...c"}, "arguments": "1, 2"}, "layout of y should name all its axes"),
     "joined y": (dense, {"layout": {"x": "ni -> (ni)"}}, "layout of y cannot join axes"),
     "unknown setting": (dense, {"arguments": "units"}, "arguments may use in_features, .* but uses units"),
     "no arguments": (dense, {"arguments": "a b"}, "arguments should be written as in a call"),
-    "no rate": (dense, {"learning_rate": 0}, "learning_rate should be a positive number, but is 0"),
+    "no rate": (dense, {"learning_rate": 0}, "learning_rate should be a number of at least 0.001, but is 0"),
     "nothing to tell": (dense, {"learning_rate": 1, **PLACES}, "learning_rate is for gradients of parameters"),
     "all images": (own_mask_dropout, {"one_image": True, "arguments": "keep, 1"}, "one_image=True does not fit dropout with a mask of its own"),
     "constructor": (convolution2d, {}, 'make: its constructor takes .* say how it is called, as arguments="in_channels'),
