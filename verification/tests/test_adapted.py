@@ -538,7 +538,7 @@ def test_a_layer_that_draws_is_not_called_random():
     for make in (SometimesNotScaled, type("Never", (SometimesNotScaled,), {"backward": NotScaled.backward})):
         (cause,) = check(own_mask_dropout(adapted(make, **options)), examples=20).causes
         assert cause.message.startswith("dLdx is wrong: it should be dLdy / keep")
-        assert np.all(cause.counterexample.arrays["x"])
+        assert np.count_nonzero(cause.counterexample.arrays["x"]) > 200
 
 
 ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
