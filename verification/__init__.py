@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from verification.adapters import adapted
     from verification.case import Case
     from verification.cause import Cause
     from verification.checking import check, check_at
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from verification.specs.convolution import convolution
     from verification.specs.convolution2d import convolution2d
     from verification.specs.dense import dense, flatten
-    from verification.specs.dropout import dropout
+    from verification.specs.dropout import dropout, own_mask_dropout
     from verification.specs.max_pooling import max_pooling
     from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
     from verification.specs.pooling2d import (
@@ -34,6 +35,7 @@ __all__ = [
     "LayerSpec",
     "Report",
     "SpecError",
+    "adapted",
     "average_pooling2d",
     "batch_normalization",
     "check",
@@ -52,6 +54,7 @@ __all__ = [
     "leaky_relu",
     "max_pooling",
     "max_pooling2d",
+    "own_mask_dropout",
     "relu",
     "sigmoid",
     "softmax",
@@ -70,6 +73,7 @@ _HOMES = {
     "LayerSpec": "spec",
     "Report": "report",
     "SpecError": "spec",
+    "adapted": "adapters",
     "check": "checking",
     "check_at": "checking",
     "verify": "pytest_items",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
+from verification.adapters.adapter import Adapted
 from verification.case import Array, Case
 from verification.construction import misfit
 from verification.drawing import sample
@@ -50,6 +51,7 @@ def examine(spec: LayerSpec) -> None:
         terms_and_magnitude_can_be_called(trial)
         kinks_are_of_a_layer_that_acts_entry_by_entry(trial)
         gradient_is_that_of_the_reference(trial)
+        adapter_fits(trial)
     for case in _drawn("extremes", spec.extremes) if spec.extremes is not None else []:
         cases_have_the_arrays_that_are_declared(spec, case, "extremes")
         reference_gives_an_array(Trial(spec, case))
@@ -97,6 +99,12 @@ def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
     """Fit the settings to the constructor, by name or in their order."""
     if said := misfit(spec.make, tuple(case.settings)):
         raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
+
+
+def adapter_fits(trial: Trial) -> None:
+    """Options of an adapter name what the spec has, in its shapes."""
+    if isinstance(trial.spec.make, Adapted):
+        trial.spec.make.examine(trial.spec, trial.case, trial.y)
 
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:

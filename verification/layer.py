@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from verification.adapters.adapter import Adapted
 from verification.case import Array
 from verification.construction import arguments
 from verification.failure import Crashed, PropertyFailed
@@ -27,25 +28,55 @@ class Layer:
         self.trial, self.spec = trial, trial.spec
         self._script = trial.script
         self._forwarded: object = None
-        self._parameters: dict[str, Given] = {}
-        make, settings = self.spec.make, trial.case.settings
+        self._initial = parameters
+        self._parameters: dict[str, Given] = {
+            name: parameters[name] for name in (*self.spec.parameters, *self.spec.constants)
+        }
+        self._instance: Instance | None = None
+        self._adapted = self.spec.make if isinstance(self.spec.make, Adapted) else None
+        if not (self._adapted and self._adapted.late):
+            self._make(parameters["x"])
+
+    @property
+    def instance(self) -> Instance:
+        """The layer itself."""
+        return self._ready(self._initial["x"])
+
+    def _ready(self, x: Given) -> Instance:
+        """Return the layer itself, made for such an x if it was not made yet."""
+        return self._instance or self._make(_values(x))
+
+    def _make(self, x: Array) -> Instance:
+        """Make the layer, for such an x, and set its parameters."""
+        make, settings = self.spec.make, self.trial.case.settings
+        inputs = {"x": x, **{name: _values(value) for name, value in self._parameters.items()}}
         if self._script:
-            self._written = self._script.construct(settings)
-        args, kwargs = arguments(make, settings)
-        made = self._timed(script_name(make), lambda: make(*args, **kwargs))
-        self.instance: Instance = made if isinstance(made, Instance) else Here(made)
-        for name in (*self.spec.parameters, *self.spec.constants):
-            self.assign(name, parameters[name])
+            self._written = self._script.construct(settings, inputs)
+        if self._adapted:
+            adapter = self._adapted
+            made = self._timed(script_name(make), lambda: adapter.layer(self.spec, settings, inputs))
+        else:
+            args, kwargs = arguments(make, settings)
+            made = self._timed(script_name(make), lambda: make(*args, **kwargs))
+        self._instance = made if isinstance(made, Instance) else Here(made)
+        for name, value in self._parameters.items():
+            if not (self._adapted and name in self._adapted.given):
+                self.assign(name, value)
+            elif self._script:
+                self._written[name] = self._variable(name, value)
+        return self._instance
 
     # Parameters
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of the layer's parameters and constants."""
-        names = (*self.spec.parameters, *self.spec.constants)
-        return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in names}
+        if self._instance is None:
+            return {name: np.array(_values(value)) for name, value in self._parameters.items()}
+        return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in self._parameters}
 
     def assign(self, name: str, value: Given) -> None:
         """Set a parameter to another array."""
+        self._forget()
         if self._script:
             self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
         self._parameters[name] = value
@@ -53,6 +84,7 @@ class Layer:
 
     def overwrite(self, name: str, values: Array) -> None:
         """Write other values into the layer's own parameter; assign it, where it is read-only."""
+        self._forget()
         own = _guarded(f"reading {name}", lambda: self.instance.get_held(name))
         try:
             own.write(values)
@@ -74,6 +106,7 @@ class Layer:
 
     def write(self, held: Held, name: str, values: Array) -> None:
         """Write values into an array that is held."""
+        self._forget()
         if self._script:
             self._script.write_into(held, name, values)
         held.write(values, force=True)
@@ -82,7 +115,10 @@ class Layer:
         """Return the expression of the script for an array that is held, or for the layer's own parameter."""
         if not self._script:
             return ""
-        return self._script.variable(held[name]) if name in held else self._script.attribute(self._written, name)
+        if name not in held:
+            return self._script.attribute(self._written, name)
+        known = self._script.variable(held[name])
+        return self._script.seen(name, known) if name in ("x", "dLdy") else known
 
     def sharing_expression(self, one: str, other: str, held: Mapping[str, Held]) -> str:
         """Return the expression of the script that says that two arrays share memory."""
@@ -96,6 +132,7 @@ class Layer:
 
     def forward(self, x: Given) -> Array:
         """Return forward(x); PropertyFailed if it raises or returns no array of real numbers."""
+        self._ready(x)
         self._forwarded = x
         y = self._call("forward", ["y"], x=x)
         return self._known("y", self._real("forward", y))
@@ -106,17 +143,28 @@ class Layer:
         forward(x) comes first, as in training, unless `straight`: that a layer must not rely on it is for one
         property to say, not for all.
         """
-        if not straight and self._forwarded is not x:
+        if self._forwarded is not x and (self._forward_first or not straight):
             self.forward(x)
+        self._forget()
         names = [f"dLd{name}" for name in self.spec.gradients]
         returned = self._call("backprop", names, x=x, dLdy=dLdy)
         gradients = {}
         for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
             gradients[name] = self._known(f"dLd{name}", self._real(f"backprop, for dLd{name},", gradient))
         if self.spec.parameter_gradients == "mean":
-            n = len(x.read() if isinstance(x, Held) else x)
+            n = len(_values(x))
             return {name: array if name == "x" else self._times(n, array) for name, array in gradients.items()}
         return gradients
+
+    @property
+    def _forward_first(self) -> bool:
+        """Whether backprop is for the last forward, as a convention that was declared: x is not given to it."""
+        return self._adapted is not None and self._adapted.forward_first
+
+    def _forget(self) -> None:
+        """Have the next backprop need a forward before it, if that is the convention."""
+        if self._forward_first:
+            self._forwarded = None
 
     def both(self, x: Given, dLdy: Given) -> tuple[Array, dict[str, Array]]:
         """Return forward(x) and the gradients of backprop(x, dLdy)."""
@@ -148,6 +196,9 @@ class Layer:
 
     def attempt(self, method: str, *given: Array) -> None:
         """Call a method with arguments that it should refuse, and raise what it raises."""
+        self._ready(self._initial["x"])
+        if method == "backprop" and self._forward_first:
+            self.forward(given[0])
         if self._script:
             variables = {name: self._given(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
             results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.spec.gradients]
@@ -159,6 +210,7 @@ class Layer:
         """Call a method, and write the call down."""
         if self.trial.calls is not None:
             self._keep(**given)
+        self._ready(given["x"])
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
             return self._timed(method, lambda: call(method, *given.values()))
@@ -172,7 +224,10 @@ class Layer:
         try:
             returned = _guarded(method, lambda: self.instance.call(method, *held))
         except PropertyFailed as failure:
-            failure.written = len(self._script.lines)
+            if failure.kind == "shape":  # it has not the axes that the layout of an adapter says
+                failure.shows = f"{self._script.as_returned(failure.array)}.shape"
+            else:
+                failure.written = len(self._script.lines)
             raise
         for value, kept in zip(given.values(), held, strict=True):
             if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
@@ -238,8 +293,12 @@ class Layer:
         return self._real(what, _guarded(what, read))
 
 
-_OURS = (__file__, Here.call.__code__.co_filename)
-"""Files whose lines are on the way to every layer."""
+def _values(given: Given) -> Any:
+    return given.read() if isinstance(given, Held) else given
+
+
+_OURS = (__file__, Here.call.__code__.co_filename, os.path.join(os.path.dirname(__file__), "adapters", ""))
+"""Files, and a folder of files, whose lines are on the way to a layer."""
 
 
 def _guarded(name: str, call: Callable[[], Any]) -> Any:
@@ -268,7 +327,7 @@ def line_of(error: BaseException) -> tuple[str, int | None]:
     if hasattr(error, "where"):  # from another process
         file, _, line = str(error.where).rpartition(", line ")
         return file, int(line) if line.isdecimal() else None
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename not in _OURS]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_OURS)]
     own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
     return (os.path.basename(own[-1].filename), own[-1].lineno) if own else ("", None)
 

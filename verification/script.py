@@ -106,7 +106,7 @@ class Spelling:
     They may name {layer}, {make}, {x}, {y}, {dLdy}, {gradients}; {settings}, with {comma} before them if there
     are any, and {values} without their names; parameters and gradients by name ({W}, {dLdW}); and, of the
     parameter that is set, {array}, {name} and {attribute}: `names` says where it has another name. `originals` are
-    to be imported besides the layer.
+    to be imported besides the layer; `as_array` is what makes a NumPy array of a result that is none.
     """
 
     construct: str = "{layer} = {make}({settings})"
@@ -116,6 +116,37 @@ class Spelling:
     imports: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     originals: tuple[Callable[..., Any], ...] = ()
+    as_array: str = ""
+
+    def constructing(self, settings: Mapping[str, Any], x: Array) -> str:  # noqa: ARG002  adapters need them
+        """Return the template of the call that makes a layer for such an x."""
+        return self.construct
+
+    def assigning(self, *, copy: bool) -> str:
+        """Return the template that sets a parameter, to a copy of the array or to the array itself."""
+        return self.parameter if copy else self.parameter.replace("{array}.copy()", "{array}")
+
+    def calling(
+        self,
+        method: str,
+        shapes: Mapping[str, tuple[int, ...] | None],  # noqa: ARG002
+        *,
+        as_returned: bool,  # noqa: ARG002
+    ) -> str:
+        """Return the template of a call; of its results (y, dLdx, ...) the shapes are given, as far as they are known.
+
+        Without any, {gradients} stands for all that backprop returns. `as_returned` leaves results in the axes of
+        the layer.
+        """
+        return self.forward if method == "forward" else self.backprop
+
+    def array(self, name: str, array: Array) -> list[str]:  # noqa: ARG002
+        """Return lines that change an array, {}, to what the layer takes."""
+        return []
+
+    def seen(self, name: str, expression: str, shape: tuple[int, ...]) -> str:  # noqa: ARG002
+        """Return the expression of an array of the layer as the suite has it, in this shape."""
+        return expression
 
 
 class Script:
@@ -131,11 +162,13 @@ class Script:
         self.copies, self.copies_needed = copies, False
         self.lines: list[str] = []
         self._variables: dict[tuple[str, ...], str] = {}  # of arrays, by the lines that make them
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of the arrays, by variable, as the suite has them
         self._known: list[tuple[object, str]] = []  # results and held arrays, and what stands for them
         self._latest: dict[str, str] = {}  # the last variable of each result
         self._count: dict[str, int] = {}
         self._made: dict[str, int] = {}  # how many lines it takes to make each result
         self._again: Callable[[str], None] = lambda _variable: None
+        self._as_returned: Callable[[], None] = lambda: None
 
     # Arrays
 
@@ -144,11 +177,12 @@ class Script:
 
         fresh    write it in any case, in a variable that no other array shares
         """
-        lines = literal(array, name, self.case.seed)
+        lines = literal(array, name, self.case.seed) + self.spelling.array(name, array)
         key = (name, *lines)
         if key in self._variables and not fresh:
             return self._variables[key]
         variable = self._fresh(name)
+        self._shapes[variable] = array.shape
         first, *rest = (line.replace("{}", variable) for line in lines)
         self.lines += [f"{variable} = {first}", *rest]
         if not fresh:
@@ -161,6 +195,7 @@ class Script:
         if not self.copies:
             return variable
         self.lines.append(f"{variable}_copy = {variable}.copy()")
+        self._shapes[f"{variable}_copy"] = array.shape
         return f"{variable}_copy"
 
     def know(self, result: object, expression: str) -> None:
@@ -181,8 +216,11 @@ class Script:
 
     # The layer
 
-    def construct(self, settings: Mapping[str, Any]) -> dict[str, str]:
-        """Write the call that makes a layer, and return the fields of its templates."""
+    def construct(self, settings: Mapping[str, Any], inputs: Mapping[str, Array]) -> dict[str, str]:
+        """Write the call that makes a layer, and return the fields of its templates.
+
+        inputs are x and the parameters that the layer is made for.
+        """
         by_name = ", ".join(f"{key}={value!r}" for key, value in settings.items())
         given = listed(self.make, settings) if self.spelling.construct else by_name
         fields = {
@@ -192,7 +230,9 @@ class Script:
             "comma": ", " * bool(given),
             "values": ", ".join(map(repr, settings.values())),
         }
-        self.lines += self.spelling.construct.format(**fields).splitlines()
+        template = self.spelling.constructing(settings, inputs["x"])
+        needed = {name: self.array(name, inputs[name]) for name in inputs if f"{{{name}}}" in template}
+        self.lines += template.format(**fields, **needed).splitlines()
         return fields
 
     def assign(self, layer: dict[str, str], name: str, variable: str, *, copy: bool = True) -> None:
@@ -200,9 +240,7 @@ class Script:
         layer[name] = variable
         attribute = self.spelling.names.get(name, name)
         fields = {**layer, "name": name, "attribute": attribute, "array": variable}
-        template = self.spelling.parameter
-        template = template if copy else template.replace("{array}.copy()", "{array}")
-        self.lines += template.format(**fields).splitlines()
+        self.lines += self.spelling.assigning(copy=copy).format(**fields).splitlines()
 
     def overwrite(self, layer: dict[str, str], name: str, values: Array) -> None:
         """Write that a layer's own parameter is written into."""
@@ -212,8 +250,13 @@ class Script:
         self.lines += template.format(**fields).splitlines()
 
     def attribute(self, layer: dict[str, str], name: str) -> str:
-        """Return the expression of a layer's own parameter."""
-        return f"{layer['layer']}.{self.spelling.names.get(name, name)}"
+        """Return the expression of a layer's own parameter, as the suite has it."""
+        return self.seen(name, f"{layer['layer']}.{self.spelling.names.get(name, name)}", layer[name])
+
+    def seen(self, name: str, expression: str, variable: str = "") -> str:
+        """Return the expression of an array, as the suite has it; its shape is that of a variable, or of the case."""
+        shape = self._shapes.get(variable or expression, np.shape(self.case.arrays.get(name, ())))
+        return self.spelling.seen(name, expression, shape)
 
     def write_into(self, held: object, name: str, values: Array) -> None:
         """Write that an array that is held is written into."""
@@ -222,18 +265,20 @@ class Script:
 
     def call(self, method: str, layer: dict[str, str], results: list[str], given: Mapping[str, str]) -> None:
         """Write a call whose results are called so: y, or dLdx, dLdW, ..."""
-        template = self.spelling.forward if method == "forward" else self.spelling.backprop
         fields = {**layer, **given}
         before = list(self.lines)
+        shapes = {name: self._shapes.get(fields.get(name.removeprefix("dLd"), "")) for name in results}
 
-        def written(variables: list[str], gradients: str) -> None:
+        def written(variables: list[str], gradients: str, known: Mapping[str, Any], as_returned: bool = False) -> None:
             named = dict(zip(results, variables, strict=True))
+            template = self.spelling.calling(method, known, as_returned=as_returned)
             self.lines = before + template.format(**{**fields, **named, "gradients": gradients}).splitlines()
 
         variables = [self._fresh(result) for result in results]
         self._latest |= dict(zip(results, variables, strict=True))
-        self._again = lambda variable: written([variable] * len(results), variable)
-        written(variables, ", ".join(variables))
+        self._again = lambda variable: written([variable] * len(results), variable, {})
+        self._as_returned = lambda: written(variables, ", ".join(variables), shapes, as_returned=True)
+        written(variables, ", ".join(variables), shapes)
         self._made |= dict.fromkeys(variables, len(self.lines))
 
     def keep_all(self) -> None:
@@ -244,6 +289,11 @@ class Script:
         """Write the last call again, with one variable for all that it returns, whatever that is; return it."""
         self._again("result")
         return "result"
+
+    def as_returned(self, name: str) -> str:
+        """Write the last call again, with its results in the axes of the layer; return the variable of one."""
+        self._as_returned()
+        return self.latest(name)
 
     def remark(self, text: str) -> None:
         """Add a comment to the last line."""

@@ -60,6 +60,8 @@ class LayerSpec:
     rtol        0 for the exact layers above; for any other the error allowed to y and the gradients,
                 relative to their largest entry (at least 1); `rtol_reason` says why that much
     batch_independent  y[i] depends on x[i] alone
+    deterministic  the same calls give the same results; False for a layer that draws random numbers of its own: of
+                it only `properties` are asked, what they hold for any draw, and the reference is y on average
     terms       called like reference, returns how many products an entry of y sums; bounds rounding
     magnitude   called like reference on absolute values, returns a bound on the sum of the absolute
                 products; the reference itself unless coefficients of the layer's own may be negative
@@ -91,6 +93,7 @@ class LayerSpec:
     rtol: float = 0.0
     rtol_reason: str = ""
     batch_independent: bool = True
+    deterministic: bool = True
     terms: Callable[..., int] | None = None
     magnitude: Callable[..., Array] | None = None
     usual: st.SearchStrategy[Case] | None = None

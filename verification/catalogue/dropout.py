@@ -1,4 +1,4 @@
-"""Dropout with a given mask: a correct layer, variants of it, planted bugs."""
+"""Dropout with a given mask, and with one of its own: correct layers, variants of them, planted bugs."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import numpy as np
 from verification.case import Array
 from verification.catalogue.any_layer import ADJOINT, DIFFERENCES, FORWARD, everywhere, row
 from verification.catalogue.bug import Bug, Section
-from verification.specs.dropout import dropout
+from verification.specs.dropout import dropout, own_mask_dropout
 
 
 class Product:
@@ -95,4 +95,56 @@ DROPOUT_BUGS = (
         "dLdx is of the kept entries only", backprop=lambda self, x, u: (u * self.mask / self.keep)[self.mask > 0]),
 )  # fmt: skip
 
-SECTIONS = (Section(dropout, (Product, Chosen, Where), DROPOUT_BUGS),)
+
+class Drawn:
+    """A correct layer that draws its mask."""
+
+    def __init__(self, keep: float) -> None:
+        self.keep, self.mask = keep, np.zeros(0)
+
+    def forward(self, x: Array) -> Array:
+        """x (n, ...) -> y."""
+        self.mask = self.draw(x) / self.keep
+        return np.asarray(x * self.mask)
+
+    def backprop(self, x: Array, dLdy: Array) -> Array:
+        """x, dLdy -> dLdx."""
+        return np.asarray(dLdy * self.mask)
+
+    def draw(self, x: Array) -> Array:
+        """Return a mask of zeros and ones."""
+        return np.random.random(x.shape) < self.keep
+
+
+class Generated(Drawn):
+    """With a generator of its own."""
+
+    def draw(self, x: Array) -> Array:
+        """Return a mask of zeros and ones."""
+        self.random = getattr(self, "random", None) or np.random.default_rng()
+        return self.random.random(x.shape) < self.keep
+
+
+DROPPED, SAME = "every_entry_is_dropped_or_kept", "backprop_has_the_mask_of_forward"
+SHARE, ANEW = "keeps_the_share_that_is_declared", "draws_a_mask_for_each_call_and_image"
+OWN_MASK_BUGS = (
+    row(Drawn, "own_not_scaled", "term-missing", DROPPED, "y is not divided by keep",
+        forward=lambda self, x: Drawn.forward(self, x) * self.keep),
+    row(Drawn, "own_scaled_by_the_share", "scaled", DROPPED, "y is divided by the share kept, not by keep",
+        forward=lambda self, x: Drawn.forward(self, x) * self.keep / max(np.mean(self.mask > 0), 1e-9)),
+    row(Drawn, "own_gradient_not_scaled", "term-missing", SAME, "dLdx is not divided by keep",
+        backprop=lambda self, x, u: u * (self.mask > 0)),
+    row(Drawn, "own_gradient_of_another_mask", "wrong-operation", SAME, "backprop draws a mask of its own",
+        backprop=lambda self, x, u: u * self.draw(u) / self.keep),
+    row(Generated, "own_keep_for_drop", "wrong-operation", SHARE, "keep is taken for the rate that is dropped",
+        draw=lambda self, x: np.random.random(x.shape) >= self.keep),
+    row(Drawn, "own_mask_of_the_first_call", "keeps-state", ANEW, "the mask is drawn once",
+        draw=lambda self, x: np.random.default_rng(0).random(x.shape) < self.keep),
+    row(Drawn, "own_mask_of_an_image", "batch-coupled", ANEW, "all images have the same mask",
+        draw=lambda self, x: np.random.random(x.shape[1:]) < self.keep if x.ndim > 1 else Drawn.draw(self, x)),
+)  # fmt: skip
+
+SECTIONS = (
+    Section(dropout, (Product, Chosen, Where), DROPOUT_BUGS),
+    Section(own_mask_dropout, (Drawn, Generated), OWN_MASK_BUGS),
+)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy, just
 
+from verification.adapters.adapter import Adapted
 from verification.case import Case
 from verification.failure import NO_ARRAY, NotJudged, PropertyFailed
 from verification.observe import Answers, ask, redrawn
@@ -81,7 +82,7 @@ class Collected:
 
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold, NotJudged if the case has nothing to judge."""
-        if self.plain:
+        if self.plain or not trial.spec.deterministic:
             trial.wrong, trial.calls = frozenset(), None
             self.function(trial)
             return
@@ -153,7 +154,11 @@ def of_gradients(spec: LayerSpec) -> Property:
 
 def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     """Return the properties that apply to the spec; one that cannot apply is not among them."""
+    if not spec.deterministic:
+        own = (*spec.properties, arguments_are_left_alone)
+        return tuple(Collected(function, "required", spec.cases) for function in own)
     exact, images = not spec.rtol, spec.batch_independent
+    batches = not (isinstance(spec.make, Adapted) and spec.make.one_image)
     table: list[tuple[Property, str, bool]] = [
         (forward_matches_reference, "required", True),
         (backprop_matches_directional_differences, "required", True),
@@ -172,7 +177,7 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
         (results_share_no_memory, "hardening", True),
         (float32_in_stays_within_its_bound, "hardening", exact),
         (integers_count_as_real_numbers, "hardening", exact),
-        (an_empty_batch_gives_empty_results, "hardening", images),
+        (an_empty_batch_gives_empty_results, "hardening", images and batches),
         (bad_arguments_are_refused, "hardening", bool(spec.bad_arguments)),
     ]
     own_cases: dict[Property, SearchStrategy[Case]] = {}

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from verification.adapters.adapter import Adapted
 from verification.case import Array
 from verification.failure import PropertyFailed, array_of, entries
 from verification.properties.shared import exact_in, gradients, size
@@ -48,7 +49,11 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
 
     upstream = dLdy.astype(float)
+    # The change of a parameter is rounded to its own size, which says nothing of its gradient's.
+    told = isinstance(trial.spec.make, Adapted) and trial.spec.make.from_change
     for name in exact_in(trial.spec):
+        if told and name != "x":
+            continue
         v = trial.whole(f"v for {name}", given[name].shape)
         _within(
             trial, f"dLd{name}", dtype, returned[name],

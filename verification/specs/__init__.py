@@ -4,7 +4,7 @@ from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid,
 from verification.specs.convolution import convolution
 from verification.specs.convolution2d import convolution2d
 from verification.specs.dense import dense, flatten
-from verification.specs.dropout import dropout
+from verification.specs.dropout import dropout, own_mask_dropout
 from verification.specs.max_pooling import max_pooling
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
@@ -28,6 +28,7 @@ __all__ = [
     "leaky_relu",
     "max_pooling",
     "max_pooling2d",
+    "own_mask_dropout",
     "relu",
     "sigmoid",
     "softmax",

@@ -1,6 +1,8 @@
-"""Dropout with a given mask: y = x mask / keep, so that y is x on average."""
+"""Dropout: y = x mask / keep, so that y is x on average; with a mask that is given, or that the layer draws."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
 from verification.explain.knobs import Mistake
+from verification.failure import PropertyFailed
+from verification.layer import Layer
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
@@ -110,3 +114,130 @@ BAD_ARGUMENTS = (
     forward_of("forward, x of another batch size than the mask", lambda case: grown(case.arrays["x"], 0)),
     backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
 )  # fmt: skip
+
+
+# A mask of the layer's own
+
+
+def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True) -> LayerSpec:
+    """Return the spec of dropout that draws its mask itself: x (n, ...) of rank 1 to 4 -> x mask / keep.
+
+    implementation(keep) makes the layer, as that of `dropout`; one that takes the rate that is dropped is
+    adapted(Dropout, arguments="1 - keep"). The mask is what y shows of it: y is 0, or x / keep (x itself, if not
+    `scaled`), and backprop after that forward has the same. Draws are judged by numbers of entries that a right
+    layer misses with probability below 1e-12 each time.
+    """
+    return LayerSpec(
+        name="dropout with a mask of its own",
+        make=implementation,
+        cases=own_mask_cases(),
+        reference=lambda x, keep: x if scaled else x * keep,
+        affine_in=("x",),
+        batch_independent=False,
+        deterministic=False,
+        properties=(
+            every_entry_is_dropped_or_kept,
+            backprop_has_the_mask_of_forward,
+            keeps_the_share_that_is_declared,
+            draws_a_mask_for_each_call_and_image,
+        ),
+    )
+
+
+ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
+"""Entries of x at least, so that some are kept and some dropped whatever is drawn: with keep 1/8, (7/8)^256 is 1e-15;
+entries that a share is told from; and the probability with which a right layer may be found wrong."""
+
+
+def own_mask_cases() -> st.SearchStrategy[Case]:
+    """Cases of rank 1 to 4, with keep from 1 to 1/8; x is not all zeros, whose mask would not show."""
+
+    def case_of(rank: int, images: int, channels: int, width: int, keep: int, seed: int) -> Case:
+        shape = (images, channels, width)[: rank - 1]
+        shape = (*shape, math.ceil(ENTRIES / math.prod(shape)))
+        x = whole("x", seed, shape) if seed > 1 else np.ones(shape)
+        return Case({"x": x}, {"keep": 0.5**keep}, seed)
+
+    sides = {"images": (1, 3), "channels": (1, 3), "width": (1, 3)}
+    return numbers(rank=(1, 4), **sides, keep=(0, 3), seed=SEEDS).map(lambda drawn: case_of(**drawn))
+
+
+@contextmanager
+def _seeded(trial: Trial) -> Iterator[Layer]:
+    """Make a layer with np.random seeded: one that draws from there draws the same in a script."""
+    before = np.random.get_state()
+    seed = trial.case.seed % 2**32
+    np.random.seed(seed)
+    if trial.script:
+        trial.script.lines.append(f"np.random.seed({seed})  # if the layer draws elsewhere, it draws other numbers")
+    try:
+        yield trial.layer()
+    finally:
+        np.random.set_state(before)
+
+
+def every_entry_is_dropped_or_kept(trial: Trial) -> None:
+    """y == 0 or y == x / keep, entry by entry; or y == x, of a layer that does not scale."""
+    kept = trial.y / trial.case.settings["keep"]
+    with _seeded(trial) as layer:
+        y = trial.expect_shape("forward(x)", layer.forward(trial.x), trial.x.shape)
+    trial.compare("forward(x)", y, np.where(y == 0, 0, kept), f" where it is not 0: it should be {_scaled('x', trial)}")
+
+
+def backprop_has_the_mask_of_forward(trial: Trial) -> None:
+    """dLdx == dLdy / keep where y != 0, and 0 where y == 0 != x; or dLdx == dLdy, of a layer that does not scale."""
+    kept = trial.reference(x=trial.dLdy) / trial.case.settings["keep"]
+    with _seeded(trial) as layer:
+        y = trial.expect_shape("forward(x)", layer.forward(trial.x), trial.x.shape)
+        dLdx = trial.expect_shape("dLdx", layer.backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
+    because = f": it should be {_scaled('dLdy', trial)} where y is not 0, and 0 elsewhere"
+    trial.compare("dLdx", dLdx, np.where(trial.x == 0, dLdx, np.where(y == 0, 0, kept)), because)
+
+
+def _scaled(name: str, trial: Trial) -> str:
+    """Say what a kept entry is."""
+    keep = trial.case.settings["keep"]
+    return name if np.array_equal(trial.y, trial.x * keep) and keep < 1 else f"{name} / keep (keep={keep:g})"
+
+
+def _many(trial: Trial) -> Array:
+    """Return ones, as many images of the size of those in x as have DRAWS entries, but at least two."""
+    image = trial.x.shape[1:]
+    return np.ones((max(2, math.ceil(DRAWS / math.prod(image))), *image))
+
+
+def keeps_the_share_that_is_declared(trial: Trial) -> None:
+    """|kept / entries - keep| <= sqrt(ln(2 / 1e-12) / (2 entries)), for 4096 entries or more.
+
+    Source: Hoeffding's inequality, P(|kept / N - keep| >= t) <= 2 exp(-2 N t^2) for N independent draws.
+    """
+    x, keep = _many(trial), trial.case.settings["keep"]
+    with _seeded(trial) as layer:
+        y = trial.expect_shape("forward(x)", layer.forward(x), x.shape)
+    bound = math.sqrt(math.log(2 / MISSED) / (2 * x.size)) if keep < 1 else 0.0
+    kept = np.count_nonzero(y)
+    if abs(kept / x.size - keep) > bound:
+        least, most = math.ceil((keep - bound) * x.size), math.floor((keep + bound) * x.size)
+        said = f"forward keeps {kept} of {x.size} entries, but for keep={keep:g} it should keep {least} to {most}"
+        raise PropertyFailed(said, shows=trial.expression(y, "np.count_nonzero({})")).about("property", "y")
+
+
+def draws_a_mask_for_each_call_and_image(trial: Trial) -> None:
+    """Two calls have different masks, and so have two images of a call; the same by chance in one of 10^200."""
+    x = _many(trial)
+    if trial.case.settings["keep"] == 1:
+        return
+    with _seeded(trial) as layer:
+        one, other = layer.forward(x), layer.forward(x)
+    for y in (one, other):
+        trial.expect_shape("forward(x)", y, x.shape)
+    if np.array_equal(one != 0, other != 0):
+        shows = f"np.array_equal({trial.expression(one)} != 0, {trial.expression(other)} != 0)" * bool(trial.script)
+        raise PropertyFailed("two calls of forward have the same mask: draw one in each", shows=shows).about(
+            "property", "y"
+        )
+    if (one != 0)[1:].size and ((one != 0) == (one != 0)[:1]).all():
+        shows = trial.expression(one, "np.ptp({} != 0, axis=0).any()")
+        raise PropertyFailed("all images of a call have the same mask: draw one of the shape of x", shows=shows).about(
+            "property", "y"
+        )

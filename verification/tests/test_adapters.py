@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from verification import Case, LayerSpec, check, convolution, relu, softmax_cross_entropy
-from verification.adapters import channels_last, functions, jax_function, methods, torch_function, torch_module
+from verification.adapters import adapted, functions, jax_function, torch_function, torch_module
 from verification.case import whole
 from verification.catalogue.convolution import Einsum
 from verification.strategies import SEEDS, cases, numbers, real_arrays, shapes
@@ -112,24 +113,6 @@ class Accumulating(Linear):
         return dx
 
 
-class InDictionary(Linear):
-    def __init__(self, scale):
-        self.scale, self.params = scale, {}
-
-    weight = property(lambda self: self.params["W"])
-    bias = property(lambda self: self.params["b"])
-
-
-def test_parameters_in_a_dictionary():
-    places = {"W": "params['W']", "b": "params['b']"}
-    adapted = methods(
-        InDictionary, forward="__call__", backprop="backward", takes_x=False, parameters=places,
-        gradients={"W": "dW", "b": "grads['b']"},
-    )  # fmt: skip
-    report = check(replace(dense, make=adapted), examples=10)
-    assert not report.failures, report
-
-
 class KeptByBackprop(Linear):
     def backward(self, dout):
         self.first = getattr(self, "first", self.weight.copy())
@@ -138,9 +121,9 @@ class KeptByBackprop(Linear):
 
 
 def test_what_backprop_keeps_is_found():
-    names = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
-    adapted = methods(KeptByBackprop, forward="__call__", backprop="backward", takes_x=False, **names)
-    report = check(replace(dense, make=adapted), examples=20)
+    names: Any = {"parameters": {"W": "weight", "b": "bias"}, "gradients": {"W": "dW", "b": "grads['b']"}}
+    make = adapted(KeptByBackprop, forward="__call__", backprop="backward(dLdy)", **names)
+    report = check(replace(dense, make=make), examples=20)
     assert [item.name for item in report.failures] == ["history_is_irrelevant"]
     assert report.causes[0].why[0].family == "keeps-state"
 
@@ -148,35 +131,14 @@ def test_what_backprop_keeps_is_found():
 @pytest.mark.usefixtures("verdict_only")
 @pytest.mark.parametrize("make", [Linear, Accumulating])
 def test_methods_and_attributes_of_other_names(make):
-    adapted = methods(
-        make, forward="__call__", backprop="backward", takes_x=False,
+    layer = adapted(
+        make, forward="__call__", backprop="backward(dLdy)",
         parameters={"W": "weight", "b": "bias"}, gradients={"W": "dW", "b": "grads['b']"},
     )  # fmt: skip
-    report = verdict(dense, adapted, **{make.__name__: make})
+    report = verdict(dense, layer, **{make.__name__: make})
     assert report.passed == (make is Linear)
     if make is Accumulating:
         found(report, "history_is_irrelevant")
-
-
-class ConvolutionNHWC(Einsum):
-    def forward(self, x):
-        return np.moveaxis(super().forward(np.moveaxis(x, -1, 1)), 1, -1)
-
-    def backprop(self, x, dLdy):
-        dLdx, *rest = super().backprop(np.moveaxis(x, -1, 1), np.moveaxis(dLdy, -1, 1))
-        return (np.moveaxis(dLdx, 1, -1), *rest)
-
-
-class WrongNHWC(ConvolutionNHWC):
-    def turned(self):
-        return self.W.transpose(1, 0, 2, 3)
-
-
-def test_channels_last():
-    report = verdict(convolution(Einsum), channels_last(ConvolutionNHWC))
-    assert not report.failures, report
-    report = verdict(convolution(Einsum), channels_last(WrongNHWC), WrongNHWC=WrongNHWC)
-    assert found(report, "backprop_is_the_adjoint").why[0].family == "filter-not-flipped"
 
 
 class Averaging(Einsum):

@@ -1,0 +1,94 @@
+"""What `adapted` was given, read; and whether it fits a spec."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from verification.adapters.adapter import Adapted
+from verification.adapters.calls import Call, Place
+from verification.adapters.layout import Layout
+from verification.case import Array, Case
+from verification.construction import misfit
+from verification.spec import LayerSpec, SpecError
+
+INPUT_SHAPE, LEARNING_RATE = "input_shape", "learning_rate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `adapted` was given.
+
+    inner   the adapter that it goes on from, if it is one that was adapted
+    rate    the learning rate by its name, if there is one
+    """
+
+    make: Callable[..., Any]
+    inner: Adapted | None
+    arguments: Call | None
+    build: Call | None
+    forward: Call
+    backprop: Call
+    parameters: Mapping[str, Place]
+    layouts: Mapping[str, Layout]
+    one_image: bool
+    rate: Mapping[str, float]
+
+    @property
+    def forward_first(self) -> bool:
+        """Whether forward(x) has to come right before backprop, which does not take x."""
+        return self.inner.forward_first if self.inner else "x" not in self.backprop.names
+
+    def place(self, name: str) -> Place:
+        """Return where a parameter is."""
+        return self.parameters.get(name) or Place("parameters", name)
+
+    def input_shape(self, x: Array) -> tuple[int, ...]:
+        """Return the shape of one image of x, as the layer has it."""
+        there: Array = self.layouts["x"].there(x) if "x" in self.layouts else x
+        return there.shape[1:]
+
+
+def examine(options: Options, spec: LayerSpec, case: Case, y: Array) -> None:
+    """Raise a SpecError if an option does not fit the spec, of which this is a case and its right y."""
+    arrays = {name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)}
+    _parameters_are_of_the_spec(options, spec)
+    _layouts_fit(options.layouts, {**arrays, "y": y})
+    _arguments_fit(options, spec, case)
+
+
+def _parameters_are_of_the_spec(options: Options, spec: LayerSpec) -> None:
+    names = (*spec.parameters, *spec.constants)
+    if unknown := [name for name in options.parameters if name not in names]:
+        raise SpecError(
+            f"parameters should name those of {spec.name}, {', '.join(names) or 'which has none'}, but names"
+            f" {', '.join(unknown)}"
+        )
+
+
+def _layouts_fit(layouts: Mapping[str, Layout], arrays: Mapping[str, Array]) -> None:
+    for name, layout in layouts.items():
+        if name not in arrays:
+            raise SpecError(f"layout should name arrays of the layer, {', '.join(arrays)}, but names {name}")
+        if not layout.fits(arrays[name].shape):
+            left = layout.text.partition("->")[0].strip()
+            own = f": it is that of {layout.name}, so give that of {name} too" if layout.name != name else ""
+            raise SpecError(
+                f"layout of {name} should begin with the axes that the suite has, but {left!r} does not fit the shape"
+                f" {arrays[name].shape} of {name}{own}"
+            )
+    if "y" in layouts and "..." in layouts["y"].left and arrays["y"].ndim != arrays["x"].ndim:
+        raise SpecError(
+            f"layout of y should name all its axes, as y has not as many as x, but is {layouts['y'].text!r}"
+        )
+
+
+def _arguments_fit(options: Options, spec: LayerSpec, case: Case) -> None:
+    if options.inner:
+        return
+    if options.arguments is None:
+        if said := misfit(options.make, tuple(case.settings)):
+            raise SpecError(f'make: {said}: say how it is called, as arguments="{", ".join(case.settings)}"')
+        return
+    known = [*case.settings, INPUT_SHAPE, *spec.parameters, *options.rate]
+    if unknown := sorted(options.arguments.names - set(known)):
+        raise SpecError(f"arguments may use {', '.join(known)}, but uses {', '.join(unknown)}")
