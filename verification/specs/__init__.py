@@ -1,10 +1,25 @@
 """Ready specs: each takes the implementation and returns the `LayerSpec`."""
 
-from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
+from verification.specs.activations import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    softplus,
+    softsign,
+    swish,
+    tanh,
+)
 from verification.specs.convolution import convolution
 from verification.specs.convolution2d import convolution2d
 from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout
+from verification.specs.elementwise import elementwise
 from verification.specs.max_pooling import max_pooling
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
@@ -18,21 +33,28 @@ __all__ = [
     "convolution2d",
     "dense",
     "dropout",
+    "elementwise",
     "elu",
     "flatten",
     "gelu",
     "global_average_pooling",
     "global_max_pooling",
     "group_normalization",
+    "hard_sigmoid",
+    "hard_tanh",
     "layer_normalization",
     "leaky_relu",
     "max_pooling",
     "max_pooling2d",
+    "mish",
     "relu",
+    "selu",
     "sigmoid",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
+    "softsign",
+    "swish",
     "tanh",
     "transposed_convolution2d",
 ]
