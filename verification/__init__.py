@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from verification.specs.convolution import convolution
     from verification.specs.convolution2d import convolution2d
+    from verification.specs.convolution_nd import convolution1d, convolution3d
     from verification.specs.dense import dense, flatten
     from verification.specs.dropout import dropout
     from verification.specs.elementwise import elementwise
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         global_max_pooling,
         max_pooling2d,
     )
+    from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
     from verification.specs.softmax import softmax, softmax_cross_entropy
     from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -49,12 +51,16 @@ __all__ = [
     "LayerSpec",
     "Report",
     "SpecError",
+    "average_pooling1d",
     "average_pooling2d",
+    "average_pooling3d",
     "batch_normalization",
     "check",
     "check_at",
     "convolution",
+    "convolution1d",
     "convolution2d",
+    "convolution3d",
     "dense",
     "dropout",
     "elementwise",
@@ -69,7 +75,9 @@ __all__ = [
     "layer_normalization",
     "leaky_relu",
     "max_pooling",
+    "max_pooling1d",
     "max_pooling2d",
+    "max_pooling3d",
     "mish",
     "relu",
     "selu",

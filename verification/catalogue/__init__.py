@@ -7,11 +7,13 @@ from verification.catalogue import (
     activations,
     convolution,
     convolution2d,
+    convolution_nd,
     dense,
     dropout,
     max_pooling,
     normalization,
     pooling2d,
+    pooling_nd,
     softmax,
     transposed_convolution2d,
 )
@@ -20,6 +22,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
+    convolution_nd, pooling_nd,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

@@ -17,20 +17,26 @@ from verification.specs.activations import (
 )
 from verification.specs.convolution import convolution
 from verification.specs.convolution2d import convolution2d
+from verification.specs.convolution_nd import convolution1d, convolution3d
 from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout
 from verification.specs.elementwise import elementwise
 from verification.specs.max_pooling import max_pooling
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
+from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
 from verification.specs.softmax import softmax, softmax_cross_entropy
 from verification.specs.transposed_convolution2d import transposed_convolution2d
 
 __all__ = [
+    "average_pooling1d",
     "average_pooling2d",
+    "average_pooling3d",
     "batch_normalization",
     "convolution",
+    "convolution1d",
     "convolution2d",
+    "convolution3d",
     "dense",
     "dropout",
     "elementwise",
@@ -45,7 +51,9 @@ __all__ = [
     "layer_normalization",
     "leaky_relu",
     "max_pooling",
+    "max_pooling1d",
     "max_pooling2d",
+    "max_pooling3d",
     "mish",
     "relu",
     "selu",
