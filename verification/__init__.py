@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from verification.specs.dropout import dropout
     from verification.specs.elementwise import elementwise
     from verification.specs.max_pooling import max_pooling
+    from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
     from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
     from verification.specs.pooling2d import (
         average_pooling2d,
@@ -79,6 +80,7 @@ __all__ = [
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "pixel_shuffle",
     "relu",
     "selu",
     "sigmoid",
@@ -89,7 +91,9 @@ __all__ = [
     "swish",
     "tanh",
     "transposed_convolution2d",
+    "upsampling2d",
     "verify",
+    "zero_padding2d",
 ]
 
 _HOMES = {

@@ -11,6 +11,7 @@ from verification.catalogue import (
     dense,
     dropout,
     max_pooling,
+    moving,
     normalization,
     pooling2d,
     pooling_nd,
@@ -22,7 +23,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd,
+    convolution_nd, pooling_nd, moving,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

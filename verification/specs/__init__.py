@@ -22,6 +22,7 @@ from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout
 from verification.specs.elementwise import elementwise
 from verification.specs.max_pooling import max_pooling
+from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
 from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
@@ -55,6 +56,7 @@ __all__ = [
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "pixel_shuffle",
     "relu",
     "selu",
     "sigmoid",
@@ -65,4 +67,6 @@ __all__ = [
     "swish",
     "tanh",
     "transposed_convolution2d",
+    "upsampling2d",
+    "zero_padding2d",
 ]
