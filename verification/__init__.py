@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from verification.specs.dense import dense, flatten
     from verification.specs.dropout import dropout
     from verification.specs.elementwise import elementwise
+    from verification.specs.embedding import embedding
+    from verification.specs.losses import (
+        absolute_error,
+        binary_cross_entropy,
+        binary_cross_entropy_with_logits,
+        hinge,
+        log_softmax,
+        negative_log_likelihood,
+        squared_error,
+    )
     from verification.specs.max_pooling import max_pooling
     from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
     from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
@@ -52,10 +62,13 @@ __all__ = [
     "LayerSpec",
     "Report",
     "SpecError",
+    "absolute_error",
     "average_pooling1d",
     "average_pooling2d",
     "average_pooling3d",
     "batch_normalization",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "check",
     "check_at",
     "convolution",
@@ -66,6 +79,7 @@ __all__ = [
     "dropout",
     "elementwise",
     "elu",
+    "embedding",
     "flatten",
     "gelu",
     "global_average_pooling",
@@ -73,13 +87,16 @@ __all__ = [
     "group_normalization",
     "hard_sigmoid",
     "hard_tanh",
+    "hinge",
     "layer_normalization",
     "leaky_relu",
+    "log_softmax",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
     "selu",
@@ -88,6 +105,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "squared_error",
     "swish",
     "tanh",
     "transposed_convolution2d",

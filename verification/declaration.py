@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from verification.case import Array, Case
+from verification.case import Array, Case, indices
 from verification.construction import misfit
 from verification.drawing import sample
 from verification.failure import PropertyFailed
@@ -73,6 +73,8 @@ def cases_have_the_arrays_that_are_declared(spec: LayerSpec, case: Case, field: 
         if not isinstance(array, np.ndarray):
             raise SpecError(f"{field} should give NumPy arrays, but {name} is {_kind(array)}")
         if name in spec.constants:
+            continue
+        if name == "x" and indices(array) and not ({"x"} & {*spec.gradients, *spec.affine_in} or spec.piecewise_linear):
             continue
         if array.dtype != np.float64:
             raise SpecError(f"{field} should give float64 arrays, but {name} is {array.dtype}: {name}.astype(float)")
@@ -189,7 +191,7 @@ def terms_and_magnitude_can_be_called(trial: Trial) -> None:
 
 def kinks_are_of_a_layer_that_acts_entry_by_entry(trial: Trial) -> None:
     """y has the shape of x where kinks are declared."""
-    if trial.spec.kinks and trial.y.shape != trial.x.shape:
+    if trial.spec.kinks and trial.spec.batch_independent and trial.y.shape != trial.x.shape:
         raise SpecError(
             f"kinks are of a layer that acts entry by entry, whose y has the shape of x, {trial.x.shape}, but y has"
             f" shape {trial.y.shape}: leave kinks out"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from verification.case import Array
+from verification.case import Array, indices
 from verification.construction import arguments
 from verification.failure import PropertyFailed
 from verification.instance import Held, Here, Instance
@@ -184,7 +184,11 @@ class Layer:
         plain = {name: np.array(one.read() if isinstance(one, Held) else one) for name, one in arrays.items()}
         if any(array.dtype.kind == "c" for array in plain.values()):  # what a layer made of it: not to be asked plainly
             return
-        plain = {name: array if name in self.spec.constants else array.astype(float) for name, array in plain.items()}
+        kind = {"x": np.int64} if indices(self.trial.x) else {}
+        plain = {
+            name: array if name in self.spec.constants else array.astype(kind.get(name, float))
+            for name, array in plain.items()
+        }
         self.trial.calls.append(replace(self.trial.case, arrays=plain))
 
     def _variable(self, name: str, value: Given) -> str:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
-from verification.case import Array, Case
+from verification.case import Array, Case, indices
 from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
 from verification.observe import ask, tell
 from verification.properties import Collected
@@ -218,9 +218,10 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
 
     if spec.piecewise_linear and fails_at(here := replace(case, picked={**case.picked, PLACE: HERE})):
         case = here
-    # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
+    # A layer is not given directions; constants (labels, a mask), indices and a declared dLdy may have no other values.
     fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
-    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]
+    fixed |= {name for name, array in case.arrays.items() if name.startswith("v for ") or indices(array)}
+    shown = [name for name in case.arrays if name not in fixed]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
         array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)

@@ -50,7 +50,8 @@ class LayerSpec:
     parameters  names of the parameters
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
-                layer that has no dLdx; x and then the parameters unless given
+                layer that has no dLdx; x and then the parameters unless given. Only without dLdx may x
+                be of integers, as of words in a table: the layer gets them as they are
     parameter_gradients  "sum" over the batch, or "mean": the layer divides them by the batch size
     affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
                 coefficients: checked exactly, tolerance zero, on whole numbers
@@ -67,7 +68,8 @@ class LayerSpec:
     bad_arguments     calls that the layer should refuse
     properties  further properties of this layer, as required as the general ones
     kinks       values of x at which the derivative jumps, of a layer that acts entry by entry; there
-                any gradient between the one-sided derivatives is right
+                any gradient between the one-sided derivatives is right. Of a loss (not batch_independent)
+                they only say where no failing case is to be simplified to
     extremes    a strategy of cases at the limits (large, tiny, equal entries) that must come out right too
     gradient    called with dLdy, the arrays and the settings by name, returns {argument: its gradient},
                 by a formula: for extremes, and to tell which mistake a wrong gradient is

@@ -10,6 +10,8 @@ from verification.catalogue import (
     convolution_nd,
     dense,
     dropout,
+    embedding,
+    losses,
     max_pooling,
     moving,
     normalization,
@@ -23,7 +25,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd, moving,
+    convolution_nd, pooling_nd, moving, embedding, losses,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

@@ -21,6 +21,16 @@ from verification.specs.convolution_nd import convolution1d, convolution3d
 from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout
 from verification.specs.elementwise import elementwise
+from verification.specs.embedding import embedding
+from verification.specs.losses import (
+    absolute_error,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    hinge,
+    log_softmax,
+    negative_log_likelihood,
+    squared_error,
+)
 from verification.specs.max_pooling import max_pooling
 from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
@@ -30,10 +40,13 @@ from verification.specs.softmax import softmax, softmax_cross_entropy
 from verification.specs.transposed_convolution2d import transposed_convolution2d
 
 __all__ = [
+    "absolute_error",
     "average_pooling1d",
     "average_pooling2d",
     "average_pooling3d",
     "batch_normalization",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
     "convolution",
     "convolution1d",
     "convolution2d",
@@ -42,6 +55,7 @@ __all__ = [
     "dropout",
     "elementwise",
     "elu",
+    "embedding",
     "flatten",
     "gelu",
     "global_average_pooling",
@@ -49,13 +63,16 @@ __all__ = [
     "group_normalization",
     "hard_sigmoid",
     "hard_tanh",
+    "hinge",
     "layer_normalization",
     "leaky_relu",
+    "log_softmax",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
     "selu",
@@ -64,6 +81,7 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "softsign",
+    "squared_error",
     "swish",
     "tanh",
     "transposed_convolution2d",

@@ -64,7 +64,7 @@ def pixel_shuffle(implementation: Callable[..., Any]) -> LayerSpec:
     y[n, c, h r + i, w r + j] is x[n, c r r + i r + j, h, w].
     Source: documentation of torch.nn.PixelShuffle, of Shi et al., Real-time single image and video (2016).
     """
-    bounds = {"images": (1, 2), "channels": (1, 2), "height": (1, 2), "width": (1, 3), "upscale_factor": (1, 3)}
+    bounds = {"images": (1, 2), "channels": (1, 2), "height": (1, 3), "width": (1, 4), "upscale_factor": (1, 3)}
 
     def case(images: int, channels: int, height: int, width: int, upscale_factor: int, seed: int) -> Case:
         x = whole("x", seed, (images, channels * upscale_factor**2, height, width))
@@ -89,6 +89,9 @@ def pixel_shuffle(implementation: Callable[..., Any]) -> LayerSpec:
              lambda at, sides, upscale_factor: (
                  (at[1] % upscale_factor * upscale_factor + at[2] % upscale_factor)
                  * (sides[0] // upscale_factor**2) + at[0], at[1] // upscale_factor, at[2] // upscale_factor)),
+            ("axes-swapped", "is reshaped, without the transpose that belongs before it",
+             lambda at, sides, upscale_factor: _same_place(
+                 at, (sides[0] // upscale_factor**2, upscale_factor * sides[1], upscale_factor * sides[2]), sides)),
             ("axes-swapped", "puts each of the r r channels in a block of its own, side by side",
              lambda at, sides, upscale_factor: (
                  at[0] * upscale_factor**2 + at[1] // sides[1] * upscale_factor + at[2] // sides[2],
@@ -194,6 +197,11 @@ def _moving(
         gradient=lambda dLdy, x, **settings: {"x": moved_back(dLdy, table(x, **settings), x.shape)},
         mistakes=(*(mistake(row[0], array, *row[1:]) for row in mistakes for array in ("y", "dLdx")), *more),
     )  # fmt: skip
+
+
+def _same_place(at: Sides, sides_of_y: Sides, sides: Sides) -> Any:
+    """Return the place in x that is counted as this one is in y, with the last index fastest."""
+    return np.unravel_index(np.ravel_multi_index(at, sides_of_y), sides)
 
 
 def _first_of_blocks(trial: Trial) -> Array:
