@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from verification.specs.max_pooling import max_pooling
     from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
     from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
+    from verification.specs.norms import l1_normalization, l2_normalization, rms_normalization
     from verification.specs.pooling2d import (
         average_pooling2d,
         global_average_pooling,
@@ -88,6 +89,8 @@ __all__ = [
     "hard_sigmoid",
     "hard_tanh",
     "hinge",
+    "l1_normalization",
+    "l2_normalization",
     "layer_normalization",
     "leaky_relu",
     "log_softmax",
@@ -99,6 +102,7 @@ __all__ = [
     "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
+    "rms_normalization",
     "selu",
     "sigmoid",
     "softmax",

@@ -191,7 +191,7 @@ def terms_and_magnitude_can_be_called(trial: Trial) -> None:
 
 def kinks_are_of_a_layer_that_acts_entry_by_entry(trial: Trial) -> None:
     """y has the shape of x where kinks are declared."""
-    if trial.spec.kinks and trial.spec.batch_independent and trial.y.shape != trial.x.shape:
+    if trial.spec.kinks and trial.y.shape != trial.x.shape:
         raise SpecError(
             f"kinks are of a layer that acts entry by entry, whose y has the shape of x, {trial.x.shape}, but y has"
             f" shape {trial.y.shape}: leave kinks out"

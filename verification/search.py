@@ -226,7 +226,9 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
         array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)
         for value in (0.0, 1.0, -1.0):
-            if array.size and (free or (array.min() <= value <= array.max() and value not in spec.kinks)):
+            if array.size and (
+                free or (array.min() <= value <= array.max() and value not in (*spec.kinks, *spec.avoid))
+            ):
                 array = _filled(array, value, partial(fails, name))
                 if array.size > LITERAL_ENTRIES and np.count_nonzero(array) > LITERAL_ENTRIES // 2:
                     array = drawn  # which a script can draw, where it would have to list this one

@@ -68,8 +68,8 @@ class LayerSpec:
     bad_arguments     calls that the layer should refuse
     properties  further properties of this layer, as required as the general ones
     kinks       values of x at which the derivative jumps, of a layer that acts entry by entry; there
-                any gradient between the one-sided derivatives is right. Of a loss (not batch_independent)
-                they only say where no failing case is to be simplified to
+                any gradient between the one-sided derivatives is right
+    avoid       values of x to which no failing case is simplified: the layer is not smooth there
     extremes    a strategy of cases at the limits (large, tiny, equal entries) that must come out right too
     gradient    called with dLdy, the arrays and the settings by name, returns {argument: its gradient},
                 by a formula: for extremes, and to tell which mistake a wrong gradient is
@@ -98,6 +98,7 @@ class LayerSpec:
     bad_arguments: tuple[BadArgument, ...] = ()
     properties: tuple[Property, ...] = ()
     kinks: tuple[float, ...] = ()
+    avoid: tuple[float, ...] = ()
     extremes: st.SearchStrategy[Case] | None = None
     gradient: Callable[..., Mapping[str, Array]] | None = None
     mistakes: tuple["Mistake", ...] = ()

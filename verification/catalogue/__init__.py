@@ -15,6 +15,7 @@ from verification.catalogue import (
     max_pooling,
     moving,
     normalization,
+    norms,
     pooling2d,
     pooling_nd,
     softmax,
@@ -25,7 +26,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd, moving, embedding, losses,
+    convolution_nd, pooling_nd, moving, embedding, losses, norms,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

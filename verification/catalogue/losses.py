@@ -185,7 +185,7 @@ class WithLogitsBySign(WithLogits):
 
     def losses(self, x: Array) -> Array:
         """Ask logaddexp."""
-        return np.logaddexp(0, (1 - 2 * self.targets) * x)
+        return np.asarray(np.logaddexp(0, (1 - 2 * self.targets) * x))
 
     def derivative(self, x: Array) -> Array:
         """s sigmoid(s x), s = 1 - 2 t."""

@@ -34,6 +34,7 @@ from verification.specs.losses import (
 from verification.specs.max_pooling import max_pooling
 from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
+from verification.specs.norms import l1_normalization, l2_normalization, rms_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
 from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
 from verification.specs.softmax import softmax, softmax_cross_entropy
@@ -64,6 +65,8 @@ __all__ = [
     "hard_sigmoid",
     "hard_tanh",
     "hinge",
+    "l1_normalization",
+    "l2_normalization",
     "layer_normalization",
     "leaky_relu",
     "log_softmax",
@@ -75,6 +78,7 @@ __all__ = [
     "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
+    "rms_normalization",
     "selu",
     "sigmoid",
     "softmax",

@@ -68,7 +68,7 @@ def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "m
 
     return _loss(
         "absolute_error", implementation, reduction, lambda x, t: abs(x - t), lambda x, t: np.sign(x - t),
-        _cases(drawn, (0, 2), exact=True), "",
+        _cases(drawn, (0, 2), (0, 2), exact=True), "",
         (
             ("sign", "dLdx", "has x and the targets the wrong way round: x - targets comes first",
              lambda x, t: np.sign(t - x)),
@@ -116,7 +116,7 @@ def hinge(implementation: Callable[..., Any], reduction: Reduction = "mean") -> 
             ("sign", "y", "is max(0, 1 + targets x)", lambda x, t: np.maximum(0, 1 + t * x)),
             ("wrong-operation", "y", "is the squared hinge", lambda x, t: np.maximum(0, 1 - t * x) ** 2),
         ),
-        kinks=(-1.0, 1.0),
+        avoid=(-1.0, 1.0),
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def negative_log_likelihood(implementation: Callable[..., Any], reduction: Reduc
 
     return _loss(
         "negative_log_likelihood", implementation, reduction, lambda x, t: -at_labels(x, t), lambda x, t: -hot(x, t),
-        _cases(drawn, (0, 2), exact=True), "",
+        _cases(drawn, (0, 2), (1, 3), exact=True), "",
         (
             ("sign", "y", "is the log-likelihood, without the minus", at_labels),
             ("wrong-operation", "y", "has the logarithm of x: x is log-probabilities already",
@@ -365,10 +365,10 @@ def _grid(name: str, seed: int, shape: tuple[int, ...]) -> Array:
 
 
 def _cases(
-    drawn: Callable[..., tuple[Array, Array]], sides: tuple[int, int] = (1, 4), *, kinds: tuple[int, int] | None = None,
-    exact: bool = False,
+    drawn: Callable[..., tuple[Array, Array]], images: tuple[int, int] = (1, 4), entries: tuple[int, int] = (1, 4), *,
+    kinds: tuple[int, int] | None = None, exact: bool = False,
 ) -> st.SearchStrategy[Case]:  # fmt: skip
-    """Cases of x (n, k) and targets, drawn from a seed and a shape, of sides 1, 2 or 4 where they are to be exact."""
+    """Cases of x (n, k) and targets, drawn from a seed and a shape; exact ones have 2^images rows of 2^entries."""
     more = {} if kinds is None else {"kind": kinds}
 
     def decode(images: int, entries: int, seed: int, **kind: int) -> Case:
@@ -377,7 +377,7 @@ def _cases(
         x, targets = drawn(seed, (images, entries), **kind)
         return Case({"x": x, "targets": targets}, seed=seed)
 
-    return numbers(images=sides, entries=sides, **more, seed=SEEDS).map(lambda sizes: decode(**sizes))
+    return numbers(images=images, entries=entries, **more, seed=SEEDS).map(lambda sizes: decode(**sizes))
 
 
 def _exact_case(drawn: Callable[..., tuple[Array, Array]], images: int, entries: int, seed: int) -> Case:
