@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         swish,
         tanh,
     )
+    from verification.specs.attention import attention
     from verification.specs.convolution import convolution
     from verification.specs.convolution2d import convolution2d
     from verification.specs.convolution_nd import convolution1d, convolution3d
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from verification.specs.dropout import dropout
     from verification.specs.elementwise import elementwise
     from verification.specs.embedding import embedding
+    from verification.specs.joining import multiply, residual_add
     from verification.specs.losses import (
         absolute_error,
         binary_cross_entropy,
@@ -64,6 +66,7 @@ __all__ = [
     "Report",
     "SpecError",
     "absolute_error",
+    "attention",
     "average_pooling1d",
     "average_pooling2d",
     "average_pooling3d",
@@ -99,9 +102,11 @@ __all__ = [
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "multiply",
     "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
+    "residual_add",
     "rms_normalization",
     "selu",
     "sigmoid",

@@ -48,6 +48,8 @@ class LayerSpec:
     cases       a strategy of valid cases; see `verification.strategies.cases`
     reference   called with the arrays and settings of a case, by name, returns the right y
     parameters  names of the parameters
+    inputs      those of the parameters that are no attributes but are given to forward and backprop after x,
+                in this order: forward(x, h) and backprop(x, h, dLdy) for ("h",)
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
                 layer that has no dLdx; x and then the parameters unless given. Only without dLdx may x
@@ -83,6 +85,7 @@ class LayerSpec:
     cases: st.SearchStrategy[Case]
     reference: Callable[..., Array]
     parameters: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     gradients: tuple[str, ...] = ()
     parameter_gradients: Literal["sum", "mean"] = "sum"
@@ -105,13 +108,17 @@ class LayerSpec:
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
 
     def __post_init__(self) -> None:
-        for field in ("parameters", "constants", "gradients", "affine_in"):
+        for field in ("parameters", "inputs", "constants", "gradients", "affine_in"):
             names = getattr(self, field)
             if isinstance(names, str):
                 raise SpecError(f"{field} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
             object.__setattr__(self, field, tuple(names))
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
+        if unknown := [name for name in self.inputs if name not in self.parameters]:
+            raise SpecError(
+                f"inputs should be among the parameters, {self.parameters}, but has {unknown}: name them there"
+            )
         arguments = ("x", *self.parameters)
         if not self.gradients:
             object.__setattr__(self, "gradients", arguments)

@@ -11,6 +11,7 @@ from verification.catalogue import (
     dense,
     dropout,
     embedding,
+    joining,
     losses,
     max_pooling,
     moving,
@@ -26,7 +27,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd, moving, embedding, losses, norms,
+    convolution_nd, pooling_nd, moving, embedding, losses, norms, joining,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

@@ -14,13 +14,16 @@ from verification.trial import Trial
 def results_share_no_memory(trial: Trial) -> None:
     """No result is a view of an argument, a parameter, another result or a buffer used again."""
     layer = trial.layer()
-    x, dLdy = layer.hold("x", trial.x.copy()), layer.hold("dLdy", trial.dLdy.copy())
-    results = layer.held_results(x, dLdy)
-    for one, other in layer.sharing({**results, "x": x, "dLdy": dLdy}):
+    given = {**{name: trial.arguments[name] for name in ("x", *trial.spec.inputs)}, "dLdy": trial.dLdy}
+    held = {name: layer.hold(name, array.copy()) for name, array in given.items()}
+    for name in trial.spec.inputs:
+        layer.assign(name, held[name])
+    results = layer.held_results(held["x"], held["dLdy"])
+    for one, other in layer.sharing({**results, **held}):
         if one in results:
             raise PropertyFailed(
                 f"{name_of(one)} shares memory with {other}: changing one changes the other",
-                shows=layer.sharing_expression(one, other, {**results, "x": x, "dLdy": dLdy}),
+                shows=layer.sharing_expression(one, other, {**results, **held}),
             )
     before = {name: result.read() for name, result in results.items()}
     layer.both(another(trial, trial.x), another_upstream(trial))

@@ -59,8 +59,11 @@ def gradients_have_the_shapes_of_their_arguments(trial: Trial) -> None:
 def arguments_are_left_alone(trial: Trial) -> None:
     """x, dLdy and the parameters are the same after forward and backprop as before."""
     layer = trial.layer()
-    held = {"x": layer.hold("x", trial.x.copy()), "dLdy": layer.hold("dLdy", trial.dLdy.copy())}
-    before = {"x": trial.x, "dLdy": trial.dLdy, **layer.parameters()}
+    before = {**{name: trial.arguments[name] for name in ("x", *trial.spec.inputs)}, "dLdy": trial.dLdy}
+    held = {name: layer.hold(name, array.copy()) for name, array in before.items()}
+    for name in trial.spec.inputs:
+        layer.assign(name, held[name])
+    before |= layer.parameters()
     for method in ("forward", "backprop"):
         if method == "forward":
             layer.forward(held["x"])

@@ -15,6 +15,7 @@ from verification.specs.activations import (
     swish,
     tanh,
 )
+from verification.specs.attention import attention
 from verification.specs.convolution import convolution
 from verification.specs.convolution2d import convolution2d
 from verification.specs.convolution_nd import convolution1d, convolution3d
@@ -22,6 +23,7 @@ from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout
 from verification.specs.elementwise import elementwise
 from verification.specs.embedding import embedding
+from verification.specs.joining import multiply, residual_add
 from verification.specs.losses import (
     absolute_error,
     binary_cross_entropy,
@@ -42,6 +44,7 @@ from verification.specs.transposed_convolution2d import transposed_convolution2d
 
 __all__ = [
     "absolute_error",
+    "attention",
     "average_pooling1d",
     "average_pooling2d",
     "average_pooling3d",
@@ -75,9 +78,11 @@ __all__ = [
     "max_pooling2d",
     "max_pooling3d",
     "mish",
+    "multiply",
     "negative_log_likelihood",
     "pixel_shuffle",
     "relu",
+    "residual_add",
     "rms_normalization",
     "selu",
     "sigmoid",
