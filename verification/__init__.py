@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         max_pooling2d,
     )
     from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
+    from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
     from verification.specs.softmax import softmax, softmax_cross_entropy
     from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -89,6 +90,8 @@ __all__ = [
     "global_average_pooling",
     "global_max_pooling",
     "group_normalization",
+    "gru",
+    "gru_cell",
     "hard_sigmoid",
     "hard_tanh",
     "hinge",
@@ -97,6 +100,7 @@ __all__ = [
     "layer_normalization",
     "leaky_relu",
     "log_softmax",
+    "lstm",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",
@@ -108,6 +112,8 @@ __all__ = [
     "relu",
     "residual_add",
     "rms_normalization",
+    "rnn",
+    "rnn_cell",
     "selu",
     "sigmoid",
     "softmax",

@@ -19,6 +19,7 @@ from verification.catalogue import (
     norms,
     pooling2d,
     pooling_nd,
+    recurrent,
     softmax,
     transposed_convolution2d,
 )
@@ -27,7 +28,7 @@ from verification.catalogue.bug import Bug, Section
 _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
     dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd, moving, embedding, losses, norms, joining,
+    convolution_nd, pooling_nd, moving, embedding, losses, norms, joining, recurrent,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

@@ -141,7 +141,8 @@ def _bugs(
             forward=_h_cleared(base)),
         *((row(base, "remembers_the_second_input", "keeps-state", "history_is_irrelevant",
             "backprop uses the h of the last forward", **_keeps_h(base)),) if by_x else ()),
-        row(base, "gradients_the_wrong_way_round", "return-order", SHAPES if base is Attention else ADJOINT,
+        # Of a product that is to multiply by the wrong one of the two.
+        row(base, "gradients_the_wrong_way_round", "wrong-formula" if base is Multiply else "return-order", SHAPES if base is Attention else ADJOINT,
             "dLdh comes before dLdx", backprop=lambda self, *given: (g := base.backprop(self, *given))[1::-1] + g[2:])
         if by_x else row(base, "gradients_shared", "shares-memory", "results_share_no_memory", "dLdh is dLdx itself",
                          backprop=lambda self, x, h, u: (g := u.copy(), g)),

@@ -140,10 +140,11 @@ def _by_norm(
             result["gamma"] = (dLdy * z).reshape(-1, x.shape[-1]).sum(axis=0)
         return result
 
-    def case(images: int, steps: int, features: int, rank: int, sign: int, eps: int, seed: int) -> Case:
-        """Return a case of entries from 1 to 5, all of one sign: no step leads to 0."""
+    def case(images: int, steps: int, features: int, rank: int, eps: int, seed: int) -> Case:
+        """Return a case of entries from 1 to 5, of either sign: no step leads to 0."""
         shape = (images, steps, features)[3 - rank :] if rank == 3 else (images, features)
-        arrays = {"x": (1 - 2 * sign) * (1 + (whole("x", seed, shape) + 128 * (seed > 1)) / (64 if seed > 1 else 1))}
+        signs = 1 - 2 * (whole("signs of x", seed, shape) % 2)
+        arrays = {"x": signs * (1 + (whole("x", seed, shape) + 128 * (seed > 1)) / (64 if seed > 1 else 1))}
         if gamma:
             drawn = whole("gamma", seed, (features,)) / 64
             arrays["gamma"] = drawn + (drawn == 0)
@@ -151,7 +152,7 @@ def _by_norm(
         return Case(arrays, settings, seed)
 
     choices = eps
-    bounds = {"images": (1, 3), "steps": (1, 3), "features": (1, 5), "rank": (2, 3), "sign": (0, 1)}
+    bounds = {"images": (1, 3), "steps": (1, 3), "features": (1, 5), "rank": (2, 3)}
     cases = numbers(**bounds, eps=(0, max(0, len(eps) - 1)), seed=SEEDS).map(lambda sizes: case(**sizes))
     return LayerSpec(
         name=name,
