@@ -218,6 +218,9 @@ def _bugs(base: Any, *own: tuple[str, str, str, str, dict[str, Any]]) -> tuple[B
 
 
 RNN_BUGS = (
+    ("U_not_transposed", "axes-swapped", DIFFERENCES, "dLdh is multiplied by U, not by U.T",
+     {"back": lambda self, kept, *upstream: [
+         [(u := Rnn.back(self, kept, *upstream)[1][0]) @ self.U - u @ self.U.T], (u, u)]}),
     ("tanh_forgotten", "term-missing", FORWARD, "y leaves out tanh", {"activation": lambda self, a: a}),
     ("slope_forgotten", "term-missing", DIFFERENCES, "the derivative of tanh is left out",
      {"slope": lambda self, y: np.ones(y.shape)}),

@@ -39,8 +39,8 @@ def elementwise(
     the `settings`, {name: values}, and so are f(x, **settings) and derivative(x, **settings), which take
     arrays. x is from -4 to 4, and at the `limits`, where forward and backprop should be right too.
 
-    kinks       values of x at which a derivative of f jumps; there any gradient between the one-sided
-                derivatives is right
+    kinks       values of x at which a derivative of f jumps, but not f itself; there any gradient between
+                the one-sided derivatives is right
     linear      f is linear on either side of 0, and its slopes are multiples of 1/4: it is checked exactly
     rtol        the error allowed otherwise, relative to the largest entry, and `rtol_reason` why that much
     mistakes    of people who write this layer: rows of a family ("sign"), the array ("y", "dLdx"), what is

@@ -137,21 +137,23 @@ def _recurrent(
 
     def wrong(array: str, other: Any) -> Callable[[Trial], Array]:
         if array == "y":
-            return lambda trial: reference(cell=other, **trial.arguments)
-        return lambda trial: gradient(trial.dLdy, back=other, **trial.arguments)[array.removeprefix("dLd")]
+            return lambda trial: reference(**_given(trial, cell=other))
+        return lambda trial: gradient(trial.dLdy, **_given(trial, back=other))[array.removeprefix("dLd")]
 
     def from_the_first(trial: Trial) -> Array | None:
         """Return y if every step began with the first states."""
-        steps = [reference(**{**trial.arguments, "x": trial.x[:, [step]]}) for step in range(trial.x.shape[1])]
+        steps = [reference(**_given(trial, x=trial.x[:, [step]])) for step in range(trial.x.shape[1])]
         return np.concatenate(steps, axis=1)
 
-    gradients = ("x", *states, *own)
+    def _of_one_step(key: str) -> Callable[[Trial], Array]:
+        return lambda trial: gradient(trial.dLdy, **_given(trial, carried=False))[key]
+
     through_time = (
         Mistake("keeps-state", "y", "y begins every step with the first state; take that of the step before",
                 from_the_first),
         *(Mistake("not-accumulated", f"dLd{key}", f"dLd{key} leaves out what comes back from the steps after each",
-                  lambda trial, key=key: gradient(trial.dLdy, carried=False, **trial.arguments)[key])
-          for key in gradients if key not in states),
+                  _of_one_step(key))
+          for key in ("x", *own)),
     ) if over_time else ()  # fmt: skip
     return LayerSpec(
         name=name,
@@ -179,6 +181,11 @@ def _recurrent(
     )  # fmt: skip
 
 
+def _given(trial: Trial, **more: Any) -> dict[str, Any]:
+    """Return the arguments of the case, and more."""
+    return {**trial.arguments, **more}
+
+
 # The cells, and their mistakes
 
 
@@ -190,6 +197,11 @@ def _rnn_back(dLdh: Array, x: Array, h: Array, W: Array, U: Array, b: Array, slo
     (y,) = _rnn(x, h, W, U, b)
     u = dLdh * (1 - y**2 if slope is None else slope(y))
     return u @ W.T, u @ U.T, x.T @ u, h.T @ u, u.sum(axis=0)
+
+
+def _untransposed(dLdh: Array, x: Array, h: Array, W: Array, U: Array, b: Array) -> tuple[Array, ...]:
+    dLdx, _, *others = _rnn_back(dLdh, x, h, W, U, b)
+    return dLdx, (dLdh * (1 - _rnn(x, h, W, U, b)[0] ** 2)) @ U, *others
 
 
 def _of_slope(slope: Callable[[Array], Array]) -> Back:
@@ -268,6 +280,7 @@ RNN_MISTAKES: Table = (
     ("term-missing", "y", "leaves out tanh", lambda x, h, W, U, b: (x @ W + h @ U + b,)),
     ("wrong-formula", "y", "has the sigmoid, not tanh", lambda x, h, W, U, b: (special.expit(x @ W + h @ U + b),)),
     ("axes-swapped", "y", "has U transposed", lambda x, h, W, U, b: _rnn(x, h, W, U.T, b)),
+    ("axes-swapped", "dLdh", "is multiplied by U; it should be by U.T", _untransposed),
     *(row for array in _ALL for row in (
         ("term-missing", array, "leaves out the derivative of tanh", _of_slope(np.ones_like)),
         ("wrong-formula", array, "has 1 - y where 1 - y^2 belongs", _of_slope(lambda y: 1 - y)),
