@@ -26,9 +26,8 @@ from verification.catalogue import (
 from verification.catalogue.bug import Bug, Section
 
 _MODULES = (
-    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
-    dense, activations, softmax, normalization, dropout,
-    convolution_nd, pooling_nd, moving, embedding, losses, norms, joining, recurrent,
+    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d, convolution_nd, pooling_nd, moving,
+    dense, embedding, activations, losses, norms, joining, recurrent, softmax, normalization, dropout,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 
