@@ -36,6 +36,11 @@ class Case:
     picked: Mapping[str, Any] = field(default_factory=dict)
 
 
+def indices(array: Array) -> bool:
+    """Return whether an array is of integers: a layer chooses by them, so no other values will do, and no floats."""
+    return array.dtype.kind in "iu"
+
+
 def pick(name: str, seed: int, options: Sequence[Option]) -> Option:
     """Return one of the options, each as likely. Choices of other names are independent of this one."""
     return options[Random(f"{name}{seed} picked").randrange(len(options))]

@@ -69,22 +69,34 @@ class Layer:
     # Parameters
 
     def parameters(self) -> dict[str, Array]:
-        """Return copies of the layer's parameters and constants."""
+        """Return copies of the layer's parameters and constants, as far as they are attributes."""
+        names = (*self._attributes, *self.spec.constants)
         if self._instance is None:
-            return {name: np.array(_values(value)) for name, value in self._parameters.items()}
-        return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in self._parameters}
+            return {name: np.array(_values(self._parameters[name])) for name in names}
+        return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in names}
+
+    @property
+    def _attributes(self) -> list[str]:
+        """The parameters that are attributes of the layer."""
+        return [name for name in self.spec.parameters if name not in self.spec.inputs]
 
     def assign(self, name: str, value: Given) -> None:
-        """Set a parameter to another array."""
+        """Set a parameter to another array; or give it to forward and backprop from now on, if it is an input."""
         self._forget()
+        if name in self.spec.inputs:
+            self._parameters[name] = value
+            return
         if self._script:
             self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
         self._parameters[name] = value
         _guarded(f"setting {name}", lambda: self.instance.set(name, value))
 
     def overwrite(self, name: str, values: Array) -> None:
-        """Write other values into the layer's own parameter; assign it, where it is read-only."""
+        """Write other values into the layer's own parameter; assign it, where it is read-only or an input."""
         self._forget()
+        if name in self.spec.inputs:
+            self.assign(name, values)
+            return
         own = _guarded(f"reading {name}", lambda: self.instance.get_held(name))
         try:
             own.write(values)
@@ -152,8 +164,8 @@ class Layer:
         for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
             gradients[name] = self._known(f"dLd{name}", self._real(f"backprop, for dLd{name},", gradient))
         if self.spec.parameter_gradients == "mean":
-            n = len(_values(x))
-            return {name: array if name == "x" else self._times(n, array) for name, array in gradients.items()}
+            n, own = len(_values(x)), self._attributes
+            return {name: self._times(n, array) if name in own else array for name, array in gradients.items()}
         return gradients
 
     @property
@@ -187,9 +199,7 @@ class Layer:
 
     def sharing(self, held: Mapping[str, Held]) -> list[tuple[str, str]]:
         """Return the pairs of names whose arrays share memory; the layer's own parameters are among them."""
-        own = {
-            name: _guarded(f"reading {name}", partial(self.instance.get_held, name)) for name in self.spec.parameters
-        }
+        own = {name: _guarded(f"reading {name}", partial(self.instance.get_held, name)) for name in self._attributes}
         names = [*held, *own]
         pairs = _guarded("sharing memory", lambda: self.instance.sharing([*held.values(), *own.values()]))
         return [(names[one], names[other]) for one, other in pairs]
@@ -199,23 +209,35 @@ class Layer:
         self._ready(self._initial["x"])
         if method == "backprop" and self._forward_first:
             self.forward(given[0])
+        arguments = self._with_inputs(dict(zip(("x", "dLdy"), given, strict=False)))
         if self._script:
-            variables = {name: self._given(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
+            variables = self._written_arguments(arguments)
             results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.spec.gradients]
             self._script.call(method, self._written, results, variables)
             self._script.remark("should be refused")
-        self.instance.call(method, *given)
+        self.instance.call(method, *arguments.values())
+
+    def _with_inputs(self, given: Mapping[str, Given]) -> dict[str, Given]:
+        """Return the arguments of a call, with the further inputs after x."""
+        first = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
+        return {**first, **given}
+
+    def _written_arguments(self, given: Mapping[str, Given]) -> dict[str, str]:
+        """Return the variables that a script gives the layer: those of the further inputs along with that of x."""
+        variables = {name: self._given(name, value) for name, value in given.items()}
+        inputs = [variables.pop(name) for name in self.spec.inputs]
+        return {**variables, "x": ", ".join([variables["x"], *inputs])}
 
     def _call(self, method: str, results: list[str], *, hold: bool = False, **given: Given) -> Any:
         """Call a method, and write the call down."""
         if self.trial.calls is not None:
             self._keep(**given)
         self._ready(given["x"])
+        given = self._with_inputs(given)
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
             return self._timed(method, lambda: call(method, *given.values()))
-        variables = {name: self._given(name, value) for name, value in given.items()}
-        self._script.call(method, self._written, results, variables)
+        self._script.call(method, self._written, results, self._written_arguments(given))
         if hold:
             self._script.keep_all()
             return _guarded(method, lambda: self.instance.call_and_hold(method, *given.values()))

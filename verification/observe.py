@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from verification.case import Array, Case, whole
+from verification.case import Array, Case, indices, whole
 from verification.failure import PropertyFailed, name_of
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, ROUNDING, Trial
@@ -123,5 +123,9 @@ def tell(answer: Answer) -> None:
 def redrawn(case: Case, i: int) -> Case:
     """Return a case with other whole numbers in arrays of the same shapes."""
     seed = case.seed + 7 * i + 3
-    arrays = {name: whole(name, seed, array.shape) for name, array in case.arrays.items() if name not in case.drawn}
+    arrays = {
+        name: array if indices(array) else whole(name, seed, array.shape)
+        for name, array in case.arrays.items()
+        if name not in case.drawn
+    }
     return replace(case, arrays=arrays, seed=seed)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import seed as seeded
 from hypothesis.errors import FlakyFailure
 
-from verification.case import Array, Case
+from verification.case import Array, Case, indices
 from verification.clock import Clock, TimeUp
 from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
 from verification.observe import ask, tell
@@ -243,14 +243,17 @@ def simplest(spec: LayerSpec, collected: Collected, case: Case) -> Case:
             left_out = case.picked[name][:at] + case.picked[name][at + 1 :]
             shorter = replace(case, picked={**case.picked, name: left_out})
             case = shorter if fails_at(shorter) else case
-    # A layer is not given directions; constants (labels, a mask) and a declared dLdy may have no other values.
+    # A layer is not given directions; constants (labels, a mask), indices and a declared dLdy may have no other values.
     fixed = {*spec.constants, *(["dLdy"] if Trial(spec, case).declares_dLdy else [])}
-    shown = [name for name in case.arrays if not name.startswith("v for ") and name not in fixed]
+    fixed |= {name for name, array in case.arrays.items() if name.startswith("v for ") or indices(array)}
+    shown = [name for name in case.arrays if name not in fixed]
     for name in sorted(shown, key=lambda name: name in ("x", *spec.parameters)):
         array = drawn = case.arrays[name]
         free = not spec.rtol or name not in ("x", *spec.parameters)
         for value in (0.0, 1.0, -1.0):
-            if array.size and (free or (array.min() <= value <= array.max() and value not in spec.kinks)):
+            if array.size and (
+                free or (array.min() <= value <= array.max() and value not in (*spec.kinks, *spec.avoid))
+            ):
                 array = _filled(array, value, partial(fails, name))
                 if array.size > LITERAL_ENTRIES and np.count_nonzero(array) > LITERAL_ENTRIES // 2:
                     array = drawn  # which a script can draw, where it would have to list this one

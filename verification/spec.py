@@ -49,9 +49,12 @@ class LayerSpec:
     cases       a strategy of valid cases; see `verification.strategies.cases`
     reference   called with the arrays and settings of a case, by name, returns the right y
     parameters  names of the parameters
+    inputs      those of the parameters that are no attributes but are given to forward and backprop after x,
+                in this order: forward(x, h) and backprop(x, h, dLdy) for ("h",)
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
-                layer that has no dLdx; x and then the parameters unless given
+                layer that has no dLdx; x and then the parameters unless given. Only without dLdx may x
+                be of integers, as of words in a table: the layer gets them as they are
     parameter_gradients  "sum" over the batch, or "mean": the layer divides them by the batch size
     affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
                 coefficients: checked exactly, tolerance zero, on whole numbers
@@ -71,6 +74,7 @@ class LayerSpec:
     properties  further properties of this layer, as required as the general ones
     kinks       values of x at which the derivative jumps, of a layer that acts entry by entry; there
                 any gradient between the one-sided derivatives is right
+    avoid       values of x to which no failing case is simplified: the layer is not smooth there
     extremes    a strategy of cases at the limits (large, tiny, equal entries) that must come out right too
     gradient    called with dLdy, the arrays and the settings by name, returns {argument: its gradient},
                 by a formula: for extremes, and to tell which mistake a wrong gradient is
@@ -85,6 +89,7 @@ class LayerSpec:
     cases: st.SearchStrategy[Case]
     reference: Callable[..., Array]
     parameters: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     gradients: tuple[str, ...] = ()
     parameter_gradients: Literal["sum", "mean"] = "sum"
@@ -101,6 +106,7 @@ class LayerSpec:
     bad_arguments: tuple[BadArgument, ...] = ()
     properties: tuple[Property, ...] = ()
     kinks: tuple[float, ...] = ()
+    avoid: tuple[float, ...] = ()
     extremes: st.SearchStrategy[Case] | None = None
     gradient: Callable[..., Mapping[str, Array]] | None = None
     mistakes: tuple["Mistake", ...] = ()
@@ -108,13 +114,17 @@ class LayerSpec:
     clock: Clock = field(default_factory=Clock, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for which in ("parameters", "constants", "gradients", "affine_in"):
+        for which in ("parameters", "inputs", "constants", "gradients", "affine_in"):
             names = getattr(self, which)
             if isinstance(names, str):
                 raise SpecError(f"{which} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
             object.__setattr__(self, which, tuple(names))
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
+        if unknown := [name for name in self.inputs if name not in self.parameters]:
+            raise SpecError(
+                f"inputs should be among the parameters, {self.parameters}, but has {unknown}: name them there"
+            )
         arguments = ("x", *self.parameters)
         if not self.gradients:
             object.__setattr__(self, "gradients", arguments)

@@ -7,19 +7,27 @@ from verification.catalogue import (
     activations,
     convolution,
     convolution2d,
+    convolution_nd,
     dense,
     dropout,
+    embedding,
+    joining,
+    losses,
     max_pooling,
+    moving,
     normalization,
+    norms,
     pooling2d,
+    pooling_nd,
+    recurrent,
     softmax,
     transposed_convolution2d,
 )
 from verification.catalogue.bug import Bug, Section
 
 _MODULES = (
-    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d,
-    dense, activations, softmax, normalization, dropout,
+    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d, convolution_nd, pooling_nd, moving,
+    dense, embedding, activations, losses, norms, joining, recurrent, softmax, normalization, dropout,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
 

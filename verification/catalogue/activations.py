@@ -9,7 +9,21 @@ from scipy import special
 from verification.case import Array
 from verification.catalogue.any_layer import DIFFERENCES, FORWARD, everywhere, row
 from verification.catalogue.bug import Bug, Section, change
-from verification.specs.activations import elu, gelu, leaky_relu, relu, sigmoid, softplus, tanh
+from verification.specs.activations import (
+    elu,
+    gelu,
+    hard_sigmoid,
+    hard_tanh,
+    leaky_relu,
+    mish,
+    relu,
+    selu,
+    sigmoid,
+    softplus,
+    softsign,
+    swish,
+    tanh,
+)
 
 KINK = "gradient_at_a_kink_lies_between_the_one_sided_derivatives"
 EXTREMES = "extremes_come_out_right"
@@ -259,6 +273,157 @@ class GeluByTails(Gelu):
         return np.asarray(special.expit(2 * self.factor * (x + self.cubic * x**3)))
 
 
+class Selu(Activation):
+    """A correct SELU: expm1 of the negative part."""
+
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+
+    def value(self, x: Array) -> Array:
+        """Choose."""
+        return np.asarray(self.scale * np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0))))
+
+    def derivative(self, x: Array) -> Array:
+        """Choose."""
+        return np.asarray(self.scale * np.where(x > 0, 1.0, self.alpha * np.exp(np.minimum(x, 0))))
+
+
+class SeluByEntries(Selu):
+    """A correct SELU: an entry at a time; backprop from y."""
+
+    def value(self, x: Array) -> Array:
+        """Ask math."""
+        y = [self.scale * (v if v > 0 else self.alpha * math.expm1(v)) for v in x.ravel().tolist()]
+        return np.array(y, float).reshape(x.shape)
+
+    def derivative(self, x: Array) -> Array:
+        """scale, or y + scale alpha."""
+        return np.asarray(np.where(x > 0, self.scale, np.minimum(self.value(x), 0) + self.scale * self.alpha))
+
+
+class Swish(Activation):
+    """A correct swish: x times the sigmoid."""
+
+    def value(self, x: Array) -> Array:
+        """Multiply."""
+        return np.asarray(x * special.expit(x))
+
+    def derivative(self, x: Array) -> Array:
+        """s + x s (1 - s)."""
+        s = special.expit(x)
+        return np.asarray(s + x * s * special.expit(-x))
+
+
+class SwishByTanh(Swish):
+    """A correct swish: the sigmoid by tanh, and y + s (1 - y) for the derivative."""
+
+    def value(self, x: Array) -> Array:
+        """x/2 + x/2 tanh(x/2)."""
+        return np.asarray(x / 2 + x / 2 * np.tanh(x / 2))
+
+    def derivative(self, x: Array) -> Array:
+        """y + s (1 - y)."""
+        y = self.value(x)
+        return np.asarray(y + (1 + np.tanh(x / 2)) / 2 * (1 - y))
+
+
+class Softsign(Activation):
+    """A correct softsign: a quotient."""
+
+    def value(self, x: Array) -> Array:
+        """Divide."""
+        return np.asarray(x / (1 + abs(x)))
+
+    def derivative(self, x: Array) -> Array:
+        """Divide by the square."""
+        return np.asarray((1 + abs(x)) ** -2.0)
+
+
+class SoftsignByY(Softsign):
+    """A correct softsign: a quotient for each sign; backprop from y."""
+
+    def value(self, x: Array) -> Array:
+        """Choose the formula by the sign."""
+        return np.asarray(np.where(x < 0, x / (1 - np.minimum(x, 0)), x / (1 + np.maximum(x, 0))))
+
+    def derivative(self, x: Array) -> Array:
+        """(1 - |y|)^2."""
+        return np.asarray((1 - abs(self.value(x))) ** 2)
+
+
+class Mish(Activation):
+    """A correct mish: tanh of softplus."""
+
+    def gate(self, x: Array) -> Array:
+        """tanh(softplus(x))."""
+        return np.asarray(np.tanh(np.maximum(x, 0) + np.log1p(np.exp(-abs(x)))))
+
+    def value(self, x: Array) -> Array:
+        """Multiply."""
+        return np.asarray(x * self.gate(x))
+
+    def derivative(self, x: Array) -> Array:
+        """t + x (1 - t^2) sigmoid(x)."""
+        t = self.gate(x)
+        return np.asarray(t + x * (1 - t**2) * special.expit(x))
+
+
+class MishByRatio(Mish):
+    """A correct mish: tanh(softplus(x)) = (e^2 + 2 e) / (e^2 + 2 e + 2), e = exp(x), or 1 where x is large."""
+
+    def gate(self, x: Array) -> Array:
+        """Divide."""
+        e = np.exp(np.minimum(x, 40))
+        return np.asarray(e * (e + 2) / (e * (e + 2) + 2))
+
+
+class HardTanh(Activation):
+    """A correct hard tanh: clip, with the gradient 0 at the kinks."""
+
+    def value(self, x: Array) -> Array:
+        """Cut off."""
+        return np.clip(x, -1.0, 1.0)
+
+    def derivative(self, x: Array) -> Array:
+        """1 or 0."""
+        return abs(x) < 1
+
+
+class HardTanhOfHalves(HardTanh):
+    """A correct hard tanh: a choice for each side, with the gradient 1/2 at the kinks."""
+
+    def value(self, x: Array) -> Array:
+        """Choose."""
+        return np.where(x > 1, 1.0, np.where(x < -1, -1.0, x))
+
+    def derivative(self, x: Array) -> Array:
+        """1, 1/2 or 0."""
+        return np.asarray(np.heaviside(1 - abs(x), 0.5))
+
+
+class HardSigmoid(Activation):
+    """A correct hard sigmoid: relu6(x + 3) / 6, with the gradient 0 at the kinks."""
+
+    def value(self, x: Array) -> Array:
+        """Cut off."""
+        return np.asarray(np.clip(x + 3, 0, 6) / 6)
+
+    def derivative(self, x: Array) -> Array:
+        """1/6 or 0."""
+        return np.asarray((abs(x) < 3) / 6)
+
+
+class HardSigmoidByMedian(HardSigmoid):
+    """A correct hard sigmoid: the median of 0, x/6 + 1/2 and 1, with the gradient 1/6 at the kinks."""
+
+    def value(self, x: Array) -> Array:
+        """Sort the three."""
+        return np.median([np.zeros(x.shape), x / 6 + 0.5, np.ones(x.shape)], axis=0) if x.size else 1.0 * x
+
+    def derivative(self, x: Array) -> Array:
+        """1/6 or 0."""
+        return np.where(abs(x) <= 3, 1 / 6, 0.0)
+
+
 def _sections_bugs(base: type, *, exact: bool = False) -> tuple[Bug, ...]:
     """Return the bugs that every activation may have."""
     own: Any = base
@@ -455,6 +620,115 @@ GELU_BUGS = (
     ),
 )  # fmt: skip
 
+SELU_BUGS = (
+    *_sections_bugs(Selu),
+    *_rows(
+        Selu,
+        ("scale_forgotten", "term-missing", FORWARD, "y leaves out the scale",
+         _of("value", lambda self, x: Selu.value(self, x) / self.scale)),
+        ("scale_of_the_negative", "wrong-formula", FORWARD, "y has the scale where x is negative only",
+         _of("value", lambda self, x: np.where(x > 0, x, Selu.value(self, x)))),
+        ("gradient_without_scale", "term-missing", DIFFERENCES, "dLdx leaves out the scale",
+         _of("derivative", lambda self, x: Selu.derivative(self, x) / self.scale)),
+        ("gradient_is_y", "term-missing", DIFFERENCES, "dLdx is y where x is negative",
+         _of("derivative", lambda self, x: np.where(x > 0, self.scale, self.value(x)))),
+        ("sum_at_zero", "full-gradient-to-ties", KINK, "the gradient at 0 is the sum of both sides'",
+         _of("derivative", lambda self, x: Selu.derivative(self, x) + (x == 0) * self.scale)),
+        ("mask_by_product", "overflow", EXTREMES, "y is x (x > 0) + alpha (exp(x) - 1) (x <= 0): infinity times 0",
+         _of("value", lambda self, x: self.scale * (x * (x > 0) + self.alpha * (_exp(x) - 1) * (x <= 0)))),
+    ),
+)  # fmt: skip
+
+SWISH_BUGS = (
+    *_sections_bugs(Swish),
+    *_rows(
+        Swish,
+        ("gradient_is_sigmoid", "term-missing", DIFFERENCES, "dLdx is sigmoid(x)",
+         _of("derivative", lambda self, x: special.expit(x))),
+        ("gradient_without_sigmoid", "term-missing", DIFFERENCES, "dLdx is x s (1 - s)",
+         _of("derivative", lambda self, x: x * special.expit(x) * special.expit(-x))),
+        ("gradient_y_plus_sigmoid", "wrong-formula", DIFFERENCES, "dLdx is y + s, not y + s (1 - y)",
+         _of("derivative", lambda self, x: self.value(x) + special.expit(x))),
+        ("x_forgotten", "term-missing", FORWARD, "y is sigmoid(x)", _of("value", lambda self, x: special.expit(x))),
+        ("as_for_gelu", "wrong-formula", FORWARD, "y is x sigmoid(1.702 x)",
+         _of("value", lambda self, x: x * special.expit(1.702 * x))),
+        ("exp_over_exp", "overflow", EXTREMES, "the sigmoid is exp(x) / (1 + exp(x))",
+         _of("value", lambda self, x: x * _exp(x) / (1 + _exp(x)))),
+    ),
+)  # fmt: skip
+
+SOFTSIGN_BUGS = (
+    *_sections_bugs(Softsign),
+    *_rows(
+        Softsign,
+        ("absolute_forgotten", "wrong-formula", FORWARD, "y is x / (1 + x)",
+         _of("value", lambda self, x: x / (1 + x))),
+        ("square_forgotten", "wrong-formula", DIFFERENCES, "dLdx is 1 / (1 + |x|)",
+         _of("derivative", lambda self, x: 1 / (1 + abs(x)))),
+        ("square_of_x", "wrong-formula", DIFFERENCES, "dLdx is 1 / (1 + x^2)",
+         _of("derivative", lambda self, x: 1 / (1 + x**2))),
+        ("sign_of_x", "sign", DIFFERENCES, "dLdx has the sign of x",
+         _of("derivative", lambda self, x: np.sign(x) / (1 + abs(x)) ** 2)),
+        ("nothing_at_zero", "no-gradient-to-ties", KINK, "the gradient at 0 is 0",
+         _of("derivative", lambda self, x: (x != 0) / (1 + abs(x)) ** 2)),
+        ("by_squares", "overflow", EXTREMES, "y is x (exp(|x|) / (exp(|x|) (1 + |x|)))",
+         _of("value", lambda self, x: x * (_exp(abs(x)) / (_exp(abs(x)) * (1 + abs(x)))))),
+    ),
+)  # fmt: skip
+
+MISH_BUGS = (
+    *_sections_bugs(Mish),
+    *_rows(
+        Mish,
+        ("tanh_forgotten", "wrong-formula", FORWARD, "y is x softplus(x)",
+         _of("value", lambda self, x: x * np.logaddexp(0, x))),
+        ("gradient_is_gate", "term-missing", DIFFERENCES, "dLdx is tanh(softplus(x))",
+         _of("derivative", lambda self, x: self.gate(x))),
+        ("gradient_without_sigmoid", "term-missing", DIFFERENCES, "the derivative of softplus is left out",
+         _of("derivative", lambda self, x: self.gate(x) + x * (1 - self.gate(x) ** 2))),
+        ("gradient_without_square", "wrong-formula", DIFFERENCES, "1 - t where 1 - t^2 belongs",
+         _of("derivative", lambda self, x: self.gate(x) + x * special.expit(x) * (1 - self.gate(x)))),
+        ("log_of_exp", "overflow", EXTREMES, "softplus is log(1 + exp(x)), and tanh is by exp of it",
+         _of("gate", lambda self, x: (_exp(2 * np.log(1 + _exp(x))) - 1) / (_exp(2 * np.log(1 + _exp(x))) + 1))),
+    ),
+)  # fmt: skip
+
+HARD_TANH_BUGS = (
+    # The derivative is the same at y as at x; and x is exact in float32, but for the limits.
+    *(bug for bug in _sections_bugs(HardTanh) if bug.name not in ("derivative_of_y", "float32_forward")),
+    *_rows(
+        HardTanh,
+        ("float32_forward", "float32-inside", EXTREMES, "forward computes in float32",
+         {"forward": lambda self, x: HardTanh.forward(self, x.astype(np.float32)).astype(float)}),
+        ("cut_at_zero", "wrong-formula", FORWARD, "y is cut off at 0 and 1",
+         _of("value", lambda self, x: np.clip(x, 0, 1))),
+        ("one_side", "border-missing", FORWARD, "y is not cut off at -1", _of("value", lambda self, x: np.minimum(x, 1))),
+        ("gradient_not_cut", "wrong-operation", DIFFERENCES, "dLdx is dLdy",
+         _of("derivative", lambda self, x: np.ones(x.shape))),
+        ("gradient_of_one_side", "wrong-operation", DIFFERENCES, "dLdx is cut off only above",
+         _of("derivative", lambda self, x: 1.0 * (x < 1))),
+        ("two_at_the_kink", "full-gradient-to-ties", KINK, "the gradient at 1 is 2",
+         _of("derivative", lambda self, x: 1.0 * (abs(x) <= 1) + (x == 1))),
+    ),
+)  # fmt: skip
+
+HARD_SIGMOID_BUGS = (
+    *(bug for bug in _sections_bugs(HardSigmoid) if bug.name != "derivative_of_y"),  # the same as gradient_not_cut
+    *_rows(
+        HardSigmoid,
+        ("slope_of_a_fifth", "wrong-formula", FORWARD, "the slope is 0.2, as in older definitions",
+         _of("value", lambda self, x: np.clip(0.2 * x + 0.5, 0, 1))),
+        ("gradient_without_slope", "term-missing", DIFFERENCES, "dLdx leaves out the slope",
+         _of("derivative", lambda self, x: abs(x) < 3)),
+        ("gradient_not_cut", "wrong-operation", DIFFERENCES, "dLdx is dLdy / 6 everywhere",
+         _of("derivative", lambda self, x: np.full(x.shape, 1 / 6))),
+        ("sigmoids_gradient", "wrong-formula", DIFFERENCES, "dLdx is y (1 - y)",
+         _of("derivative", lambda self, x: self.value(x) * (1 - self.value(x)))),
+        ("two_at_the_kink", "full-gradient-to-ties", KINK, "the gradient at -3 is 1/3",
+         _of("derivative", lambda self, x: (abs(x) <= 3) / 6 + (x == -3) / 6)),
+    ),
+)  # fmt: skip
+
 SECTIONS = (
     Section(relu, (Relu, ReluMasked, ReluOfHalves), RELU_BUGS),
     Section(leaky_relu, (Leaky, LeakyMaximum), LEAKY_BUGS),
@@ -463,4 +737,10 @@ SECTIONS = (
     Section(tanh, (Tanh, TanhByExpm1), TANH_BUGS),
     Section(softplus, (Softplus, SoftplusByLogaddexp), SOFTPLUS_BUGS),
     Section(gelu, (Gelu, GeluByTails), GELU_BUGS),
+    Section(selu, (Selu, SeluByEntries), SELU_BUGS),
+    Section(swish, (Swish, SwishByTanh), SWISH_BUGS),
+    Section(softsign, (Softsign, SoftsignByY), SOFTSIGN_BUGS),
+    Section(mish, (Mish, MishByRatio), MISH_BUGS),
+    Section(hard_tanh, (HardTanh, HardTanhOfHalves), HARD_TANH_BUGS),
+    Section(hard_sigmoid, (HardSigmoid, HardSigmoidByMedian), HARD_SIGMOID_BUGS),
 )

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy, just
 
 from verification.adapters.adapter import Adapted
-from verification.case import Case
+from verification.case import Case, indices
 from verification.failure import NO_ARRAY, NotJudged, PropertyFailed
 from verification.observe import Answers, ask, redrawn
 from verification.properties.hardening import (
@@ -143,7 +143,11 @@ def _asked_plainly(trial: Trial, arrays: Mapping[str, Any]) -> Case | None:
     plain = {name: np.array(array) for name, array in {**trial.case.arrays, **arrays}.items()}
     if any(array.dtype.kind == "c" for array in plain.values()):
         return None
-    plain = {name: array if name in trial.spec.constants else array.astype(float) for name, array in plain.items()}
+    kinds = {"x": np.int64} if indices(trial.x) else {}
+    plain = {
+        name: array if name in trial.spec.constants else array.astype(kinds.get(name, float))
+        for name, array in plain.items()
+    }
     return replace(trial.case, arrays=plain)
 
 

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from verification.case import indices
 from verification.failure import PropertyFailed, name_of
 from verification.properties.shared import another, another_upstream
 from verification.strategies import spaced
@@ -13,13 +14,16 @@ from verification.trial import Trial
 def results_share_no_memory(trial: Trial) -> None:
     """No result is a view of an argument, a parameter, another result or a buffer used again."""
     layer = trial.layer()
-    x, dLdy = layer.hold("x", trial.x.copy()), layer.hold("dLdy", trial.dLdy.copy())
-    results = layer.held_results(x, dLdy)
-    for one, other in layer.sharing({**results, "x": x, "dLdy": dLdy}):
+    given = {**{name: trial.arguments[name] for name in ("x", *trial.spec.inputs)}, "dLdy": trial.dLdy}
+    held = {name: layer.hold(name, array.copy()) for name, array in given.items()}
+    for name in trial.spec.inputs:
+        layer.assign(name, held[name])
+    results = layer.held_results(held["x"], held["dLdy"])
+    for one, other in layer.sharing({**results, **held}):
         if one in results:
             raise PropertyFailed(
                 f"{name_of(one)} shares memory with {other}: changing one changes the other",
-                shows=layer.sharing_expression(one, other, {**results, "x": x, "dLdy": dLdy}),
+                shows=layer.sharing_expression(one, other, {**results, **held}),
             )
     before = {name: result.read() for name, result in results.items()}
     layer.both(another(trial, trial.x), another_upstream(trial))
@@ -29,7 +33,10 @@ def results_share_no_memory(trial: Trial) -> None:
 
 
 def integers_count_as_real_numbers(trial: Trial) -> None:
-    """forward and backprop give for x of integers what they give for the same numbers as floats."""
+    """forward and backprop give for x of integers what they give for the same numbers as floats.
+
+    Where x is of int64 already, another kind of integer gives the same.
+    """
     kinds: list[type[np.integer]] = [np.int64, np.uint8, np.int32]
     kind = trial.pick("kind of integer", kinds)
     x = spaced(trial.x, 2) if trial.spec.piecewise_linear else trial.x  # at ties they may choose differently
@@ -40,7 +47,7 @@ def integers_count_as_real_numbers(trial: Trial) -> None:
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
     dLdy = trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
-    y, returned = trial.layer(halves).both(x.astype(float), dLdy)
+    y, returned = trial.layer(halves).both(x.astype(np.int64 if indices(trial.x) else float), dLdy)
     y_of_integers, returned_of_integers = trial.layer(halves).both(x, dLdy)
     trial.compare("forward(x)", y_of_integers, y, because)
     for name, gradient in returned_of_integers.items():

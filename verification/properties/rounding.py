@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from verification.adapters.adapter import Adapted
-from verification.case import Array
+from verification.case import Array, indices
 from verification.failure import PropertyFailed, array_of, entries
 from verification.properties.shared import exact_in, gradients, size
 from verification.trial import Trial
@@ -29,11 +29,11 @@ def float32_in_stays_within_its_bound(trial: Trial) -> None:
 def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     """Hold forward and backprop, for arguments of this dtype, against bounds in its unit roundoff."""
     given = {
-        name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
+        name: array if indices(array) else trial.real(f"{name} of all bits", array.shape).astype(dtype)
         for name, array in trial.arguments.items()
         if name not in trial.spec.constants
     }
-    exact = {name: array.astype(float) for name, array in given.items()}
+    exact = {name: array if indices(array) else array.astype(float) for name, array in given.items()}
     # A third of a whole number has all bits, too.
     dLdy = trial.dLdy / 3 if trial.declares_dLdy else trial.real("dLdy of all bits", trial.y.shape)
     dLdy = dLdy.astype(dtype)

@@ -1,39 +1,22 @@
 """Activations, which act on every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
-from verification.case import Array, Case, whole
-from verification.explain.knobs import Mistake
-from verification.spec import LayerSpec
-from verification.specs.refused import backprop_of, grown
-from verification.strategies import SEEDS, numbers
-from verification.trial import Trial
-
-RTOL = 1e-9
-RTOL_REASON = (
-    "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, at most 16 here, and 4e-14 of y by"
-    " rounding: of the gradient itself 1.2e-10 at most where x is drawn (GELU near its minimum), elsewhere 3e-11"
-)
-Derivative = Callable[..., Array]
-Choices = dict[str, tuple[Any, ...]]
-Table = tuple[tuple[str, str, str, Callable[..., Any]], ...]
-
-LIMITS = np.array([1000.0, -1000.0, 750.0, -750.0, 710.0, -710.0, 40.0, -40.0, 20.0, -20.0, 1e-8, -1e-8])
-"""Beyond 745 and 709.8 exp(-x) is 0 and exp(x) infinite; from 37 on 1 + exp(-x) is 1; at 1e-8 exp(x) - 1 cancels."""
+from verification.case import Array
+from verification.spec import LayerSpec, SpecError
+from verification.specs.elementwise import RTOL, Table, elementwise
 
 
 def relu(implementation: Callable[..., Any]) -> LayerSpec:
     """Return the spec of max(x, 0). implementation() makes the layer. At 0 any gradient from 0 to 1 is right."""
-    return _piecewise_linear(
-        "relu", implementation, {}, lambda x: np.maximum.reduce([x, 0 * x]),
-        lambda x: np.heaviside(x, 0.0),
-        (
+    return elementwise(
+        implementation, lambda x: np.maximum.reduce([x, 0 * x]), lambda x: np.heaviside(x, 0.0),
+        name="relu", linear=True,
+        mistakes=(
             ("wrong-operation", "dLdx", "has dLdy cut off at 0 in place of x", lambda u, x: np.maximum(u, 0)),
             ("wrong-formula", "dLdx", "is multiplied by x, not by 1, where x is positive",
              lambda u, x: u * np.maximum(x, 0)),
@@ -53,11 +36,12 @@ def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
 
     implementation(slope) makes the layer: the class itself or a function. slope is 1/2 or 1/4: exact.
     """
-    return _piecewise_linear(
-        "leaky_relu", implementation, {"slope": (0.25, 0.5)},
+    return elementwise(
+        implementation,
         lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
         lambda x, slope: slope + (1 - slope) * np.heaviside(x, 0.0),
-        (
+        name="leaky_relu", linear=True, settings={"slope": (0.25, 0.5)},
+        mistakes=(
             ("wrong-operation", "dLdx", "is zero where x is negative; it should be slope * dLdy",
              lambda u, x, slope: u * (x > 0)),
             ("wrong-operation", "dLdx", "ignores the slope", lambda u, x, slope: u),
@@ -91,11 +75,12 @@ def elu(implementation: Callable[..., Any]) -> LayerSpec:
 
     implementation(alpha) makes the layer: the class itself or a function.
     """
-    return _smooth(
-        "elu", implementation, {"alpha": (0.5, 1.0, 1.5)},
+    return elementwise(
+        implementation,
         lambda x, alpha: np.maximum(x, 0) + alpha * special.expm1(np.minimum(x, 0)),
         lambda x, alpha: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
-        (
+        name="elu", kinks=(0.0,), settings={"alpha": (0.5, 1.0, 1.5)},
+        mistakes=(
             ("term-missing", "dLdx", "leaves out alpha where x is negative",
              lambda u, x, alpha: u * np.exp(np.minimum(x, 0))),
             ("term-missing", "dLdx", "is y times dLdy where x is negative; it should be y + alpha times",
@@ -112,16 +97,15 @@ def elu(implementation: Callable[..., Any]) -> LayerSpec:
             ("wrong-formula", "y", "is alpha exp(x) - 1 where x is negative; alpha should multiply the 1 too",
              lambda u, x, alpha: np.where(x > 0, x, alpha * np.exp(np.minimum(x, 0)) - 1)),
         ),
-        kinked=True,
     )  # fmt: skip
 
 
 def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
     """Return the spec of 1 / (1 + exp(-x)). implementation() makes the layer: the class itself or a function."""
     y = _sigmoid
-    return _smooth(
-        "sigmoid", implementation, {}, y, lambda x: y(x) * y(-x),
-        (
+    return elementwise(
+        implementation, y, lambda x: y(x) * y(-x), name="sigmoid",
+        mistakes=(
             ("term-missing", "dLdx", "is y times dLdy; it should be y (1 - y) times", lambda u, x: u * y(x)),
             ("term-missing", "dLdx", "is (1 - y) times dLdy; it should be y (1 - y) times", lambda u, x: u * y(-x)),
             ("wrong-formula", "dLdx", "is x (1 - x) times dLdy; it should be y (1 - y), with y = sigmoid(x)",
@@ -138,9 +122,9 @@ def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
 def tanh(implementation: Callable[..., Any]) -> LayerSpec:
     """Return the spec of tanh(x). implementation() makes the layer: the class itself or a function."""
     s = _sigmoid
-    return _smooth(
-        "tanh", implementation, {}, lambda x: 2 * s(2 * x) - 1, lambda x: 4 * s(2 * x) * s(-2 * x),
-        (
+    return elementwise(
+        implementation, lambda x: 2 * s(2 * x) - 1, lambda x: 4 * s(2 * x) * s(-2 * x), name="tanh",
+        mistakes=(
             ("wrong-formula", "dLdx", "is 1 - y times dLdy; it should be 1 - y^2 times",
              lambda u, x: u * (1 - np.tanh(x))),
             ("wrong-formula", "dLdx", "is 1 - x^2 times dLdy; it should be 1 - y^2, with y = tanh(x)",
@@ -158,9 +142,9 @@ def tanh(implementation: Callable[..., Any]) -> LayerSpec:
 def softplus(implementation: Callable[..., Any]) -> LayerSpec:
     """Return the spec of log(1 + exp(x)). implementation() makes the layer: the class itself or a function."""
     s = _sigmoid
-    return _smooth(
-        "softplus", implementation, {}, lambda x: -special.log_expit(-x), lambda x: 1 - s(-x),
-        (
+    return elementwise(
+        implementation, lambda x: -special.log_expit(-x), lambda x: 1 - s(-x), name="softplus",
+        mistakes=(
             ("sign", "dLdx", "is sigmoid(-x) times dLdy; it should be sigmoid(x) times", lambda u, x: u * s(-x)),
             ("wrong-formula", "dLdx", "has the derivative of the sigmoid; it should be the sigmoid itself",
              lambda u, x: u * s(x) * s(-x)),
@@ -180,9 +164,9 @@ def gelu(implementation: Callable[..., Any]) -> LayerSpec:
 
     implementation(approximate) makes the layer: the class itself or a function; "none" or "tanh" is meant.
     """
-    return _smooth(
-        "gelu", implementation, {"approximate": ("none", "tanh")}, gelu_of, gelu_derivative,
-        (
+    return elementwise(
+        implementation, gelu_of, gelu_derivative, name="gelu", settings={"approximate": ("none", "tanh")},
+        mistakes=(
             ("term-missing", "dLdx", "is Phi(x) times dLdy: the term x Phi'(x) is missing",
              lambda u, x, approximate: u * gelu_of(x, approximate) / np.where(x, x, 1)),
             ("term-missing", "dLdx", "leaves out Phi(x): it is x Phi'(x) times dLdy",
@@ -204,6 +188,184 @@ def gelu(implementation: Callable[..., Any]) -> LayerSpec:
              lambda u, x, approximate: gelu_of(x, approximate, cubic=0.0) if approximate == "tanh" else None),
             ("wrong-formula", "y", "has 2 / pi where sqrt(2 / pi) belongs",
              lambda u, x, approximate: x * special.expit(4 / np.pi * (x + 0.044715 * x**3))),
+        ),
+    )  # fmt: skip
+
+
+def selu(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of scale (x where x > 0, alpha (exp(x) - 1) elsewhere). implementation() makes the layer.
+
+    Source of the two constants: Klambauer et al., Self-normalizing neural networks (2017).
+    """
+    scale, alpha = 1.0507009873554805, 1.6732632423543772
+
+    def negative(x: Array) -> Array:
+        return np.minimum(x, 0)
+
+    return elementwise(
+        implementation,
+        lambda x: scale * (np.maximum(x, 0) + alpha * special.expm1(negative(x))),
+        lambda x: scale * np.where(x > 0, 1.0, alpha * np.exp(negative(x))),
+        name="selu", kinks=(0.0,),
+        mistakes=(
+            ("term-missing", "y", "leaves out the scale",
+             lambda u, x: np.maximum(x, 0) + alpha * special.expm1(negative(x))),
+            ("term-missing", "y", "leaves out alpha where x is negative",
+             lambda u, x: scale * (np.maximum(x, 0) + special.expm1(negative(x)))),
+            ("wrong-formula", "y", "has the scale where x is negative only",
+             lambda u, x: np.maximum(x, 0) + scale * alpha * special.expm1(negative(x))),
+            ("term-missing", "dLdx", "leaves out the scale", lambda u, x: u * np.where(x > 0, 1, alpha * np.exp(x))),
+            ("term-missing", "dLdx", "leaves out alpha where x is negative",
+             lambda u, x: u * scale * np.where(x > 0, 1, np.exp(x))),
+            ("wrong-formula", "dLdx", "is 1, not the scale, times dLdy where x is positive",
+             lambda u, x: u * np.where(x > 0, 1, scale * alpha * np.exp(x))),
+            ("term-missing", "dLdx", "is y times dLdy where x is negative; it should be y + scale * alpha times",
+             lambda u, x: u * scale * np.where(x > 0, 1, alpha * special.expm1(negative(x)))),
+        ),
+    )  # fmt: skip
+
+
+def swish(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of x sigmoid(x), also called SiLU. implementation() makes the layer."""
+    s = _sigmoid
+    return elementwise(
+        implementation, lambda x: x * s(x), lambda x: s(x) * (1 + x * s(-x)), name="swish",
+        mistakes=(
+            ("term-missing", "dLdx", "is sigmoid(x) times dLdy: the term of the sigmoid's derivative is missing",
+             lambda u, x: u * s(x)),
+            ("term-missing", "dLdx", "leaves out sigmoid(x): it is x times the sigmoid's derivative, times dLdy",
+             lambda u, x: u * x * s(x) * s(-x)),
+            ("term-missing", "dLdx", "leaves out x in the term of the sigmoid's derivative",
+             lambda u, x: u * (s(x) + s(x) * s(-x))),
+            ("wrong-formula", "dLdx", "is y + sigmoid(x) times dLdy; it should be y + sigmoid(x) (1 - y) times",
+             lambda u, x: u * (x * s(x) + s(x))),
+            ("wrong-formula", "y", "is x sigmoid(1.702 x), as for GELU", lambda u, x: x * s(1.702 * x)),
+            ("term-missing", "y", "leaves out x: it is sigmoid(x)", lambda u, x: s(x)),
+            ("wrong-formula", "y", "is x tanh(x)", lambda u, x: x * np.tanh(x)),
+        ),
+    )  # fmt: skip
+
+
+def softsign(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of x / (1 + |x|). implementation() makes the layer. The second derivative jumps at 0."""
+    return elementwise(
+        implementation, lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2, name="softsign", kinks=(0.0,),
+        mistakes=(
+            ("wrong-formula", "dLdx", "is 1 / (1 + |x|) times dLdy: the square is missing",
+             lambda u, x: u / (1 + abs(x))),
+            ("wrong-formula", "dLdx", "is 1 / (1 + |x|^2) times dLdy; it should be 1 / (1 + |x|)^2",
+             lambda u, x: u / (1 + x**2)),
+            ("wrong-formula", "dLdx", "has |x| differentiated to 1: it is the derivative of x / (1 + x)",
+             lambda u, x: u / (1 + x) ** 2),
+            ("sign", "dLdx", "has the sign of x: the derivative is positive on both sides of 0",
+             lambda u, x: u * np.sign(x) / (1 + abs(x)) ** 2),
+            ("wrong-formula", "dLdx", "is 1 - y^2 times dLdy, as for tanh; it should be (1 - |y|)^2",
+             lambda u, x: u * (1 - (x / (1 + abs(x))) ** 2)),
+            ("wrong-formula", "y", "is x / (1 + x): the absolute value is missing", lambda u, x: x / (1 + x)),
+            ("wrong-formula", "y", "is x / sqrt(1 + x^2)", lambda u, x: x / np.sqrt(1 + x**2)),
+        ),
+    )  # fmt: skip
+
+
+def mish(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of x tanh(softplus(x)). implementation() makes the layer.
+
+    Source: Misra, Mish: a self regularized non-monotonic activation function (2019).
+    """
+    s = _sigmoid
+
+    def gate(x: Array) -> Array:
+        return np.asarray(np.tanh(np.logaddexp(0, x)))
+
+    def gate_derivative(x: Array) -> Array:
+        """1 - tanh(softplus(x))^2 = sech(softplus(x))^2, times the sigmoid: as a product, so that nothing cancels."""
+        return np.asarray(s(x) / np.cosh(np.minimum(np.logaddexp(0, x), 300)) ** 2)
+
+    return elementwise(
+        implementation, lambda x: x * gate(x), lambda x: gate(x) + x * gate_derivative(x), name="mish",
+        mistakes=(
+            ("term-missing", "dLdx", "is tanh(softplus(x)) times dLdy: the term of its derivative is missing",
+             lambda u, x: u * gate(x)),
+            ("term-missing", "dLdx", "leaves out tanh(softplus(x)): it is x times its derivative, times dLdy",
+             lambda u, x: u * x * gate_derivative(x)),
+            ("term-missing", "dLdx", "leaves out the sigmoid, which is the derivative of softplus",
+             lambda u, x: u * (gate(x) + x * (1 - gate(x) ** 2))),
+            ("wrong-formula", "dLdx", "has 1 - tanh where 1 - tanh^2 belongs",
+             lambda u, x: u * (gate(x) + x * s(x) * (1 - gate(x)))),
+            ("wrong-formula", "y", "is x softplus(x): tanh is missing", lambda u, x: x * np.logaddexp(0, x)),
+            ("term-missing", "y", "leaves out x: it is tanh(softplus(x))", lambda u, x: gate(x)),
+            ("wrong-formula", "y", "is x sigmoid(x), as for swish", lambda u, x: x * s(x)),
+        ),
+    )  # fmt: skip
+
+
+def hard_tanh(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of x cut off at -1 and 1. implementation() makes the layer.
+
+    At -1 and 1 any gradient from 0 to 1 is right.
+    """
+    return _clipped(
+        implementation, "hard_tanh", 1.0, 1.0, 0.0,
+        (
+            ("wrong-formula", "y", "is cut off at 0 and 1; it should be at -1 and 1", lambda u, x: np.clip(x, 0, 1)),
+            ("wrong-formula", "y", "is tanh(x)", lambda u, x: np.tanh(x)),
+            ("border-missing", "y", "is not cut off at -1", lambda u, x: np.minimum(x, 1)),
+            ("border-missing", "y", "is not cut off at 1", lambda u, x: np.maximum(x, -1)),
+            ("wrong-formula", "dLdx", "is 1 - y^2 times dLdy, as for tanh",
+             lambda u, x: u * (1 - np.clip(x, -1, 1) ** 2)),
+            ("wrong-formula", "dLdx", "is dLdy where x is between 0 and 1; it should be between -1 and 1",
+             lambda u, x: u * ((x > 0) & (x < 1))),
+        ),
+    )  # fmt: skip
+
+
+def hard_sigmoid(implementation: Callable[..., Any], slope: float = 1 / 6) -> LayerSpec:
+    """Return the spec of slope x + 1/2, cut off at 0 and 1. implementation() makes the layer.
+
+    Of this name there are two in use: slope 1/6 (PyTorch, Keras 3) and 0.2 (before). SpecError unless it is positive.
+    """
+    if not slope > 0:
+        raise SpecError(f"slope should be positive, but it is {slope}")
+    return _clipped(
+        implementation, "hard_sigmoid", 0.5 / slope, slope, 0.5,
+        (
+            *(
+                ("wrong-formula", array, f"has the slope {shown}, not {slope:.4g}", form)
+                for shown, other in (("1/6", 1 / 6), ("0.2", 0.2), ("1/4", 0.25))
+                if other != slope
+                for array, form in (
+                    ("y", lambda u, x, other=other: np.clip(other * x + 0.5, 0, 1)),
+                    ("dLdx", lambda u, x, other=other: u * other * (abs(other * x) < 0.5)),
+                )
+            ),
+            ("wrong-formula", "y", "is the sigmoid itself", lambda u, x: _sigmoid(x)),
+            ("term-missing", "y", "leaves out 1/2", lambda u, x: np.clip(slope * x, 0, 1)),
+            ("wrong-formula", "dLdx", "is y (1 - y) times dLdy, as for the sigmoid",
+             lambda u, x: u * (y := np.clip(slope * x + 0.5, 0, 1)) * (1 - y)),
+        ),
+    )  # fmt: skip
+
+
+def _clipped(
+    make: Callable[..., Any], name: str, bound: float, slope: float, offset: float, mistakes: Table
+) -> LayerSpec:
+    """Return the spec of slope x + offset for x between -bound and bound, and constant beyond."""
+
+    def inside(x: Array) -> Array:
+        return abs(x) < bound
+
+    return elementwise(
+        make, lambda x: slope * np.minimum(np.maximum(x, -bound), bound) + offset, lambda x: slope * inside(x),
+        name=name, kinks=(-bound, bound), rtol=RTOL,
+        rtol_reason="piecewise linear with no kink within 1/64 of x: differences and results err by rounding alone",
+        mistakes=(
+            *((("term-missing", "dLdx", "leaves out the slope", lambda u, x: u * inside(x)),) if slope != 1 else ()),
+            ("wrong-operation", "dLdx", "is not cut off where y is constant", lambda u, x: u * slope),
+            ("wrong-operation", "dLdx", "is zero where y follows x, not where y is constant",
+             lambda u, x: u * slope * ~inside(x)),
+            ("wrong-operation", "dLdx", "is cut off only where x is too large", lambda u, x: u * slope * (x < bound)),
+            ("wrong-operation", "dLdx", "is cut off only where x is too small", lambda u, x: u * slope * (x > -bound)),
+            *mistakes,
         ),
     )  # fmt: skip
 
@@ -233,139 +395,3 @@ def gelu_derivative(x: Array, approximate: str, inner: float = 3 * 0.044715) -> 
 
 def _other(approximate: str) -> str:
     return "none" if approximate == "tanh" else "tanh"
-
-
-def is_positively_homogeneous(trial: Trial) -> None:
-    """forward(4 x) == 4 forward(x)."""
-    layer = trial.layer()
-    y = trial.expect_shape("forward(x)", layer.forward(trial.x), trial.x.shape)
-    trial.compare("forward(x)", layer.forward(4 * trial.x), 4 * y, " for 4 x: it is not 4 forward(x)")
-
-
-def entries_are_independent(trial: Trial) -> None:
-    """forward and backprop of all entries turned around == those of x, turned around."""
-    layer, x, u = trial.layer(), trial.x, trial.dLdy
-    because = " when the entries of x are put in reverse order: so should those of the result be"
-    y = trial.expect_shape("forward(x)", layer.forward(x), x.shape)
-    trial.compare("forward(x)", layer.forward(_turned(x)), _turned(y), because)
-    if trial.declares_dLdy:
-        return  # which would have another form
-    dLdx = trial.expect_shape("dLdx", layer.backprop(x, u)["x"], x.shape)
-    trial.compare("dLdx", layer.backprop(_turned(x), _turned(u))["x"], _turned(dLdx), because)
-
-
-def _turned(array: Array) -> Array:
-    return np.asarray(array.ravel()[::-1].reshape(array.shape))
-
-
-def whole_case(rank: int, sides: tuple[int, ...], settings: dict[str, Any], seed: int) -> Case:
-    """Return a case of whole numbers.
-
-    dLdy and directions are multiples of 4, so that slopes of 1/2 and 1/4 leave whole numbers.
-    """
-    shape = sides[:rank]
-    arrays = {"x": whole("x", seed, shape)}
-    if settings:
-        arrays |= {"dLdy": 4 * whole("dLdy", seed, shape), "v for x": 4 * np.floor(whole("v", seed, shape) / 4)}
-        if seed < 2:
-            arrays["v for x"] = 4 * whole("v", seed, shape)
-    return Case(arrays, settings, seed, frozenset(arrays) - {"x"})
-
-
-def _of_one_sign(x: Array, sign: int) -> Array:
-    """Return the same sizes, all positive or all negative: no step leads across 0, nor does any simplification."""
-    return (1 - 2 * sign) * abs(x)
-
-
-def smooth_case(
-    rank: int, sides: tuple[int, ...], settings: dict[str, Any], seed: int, extreme: bool, sign: int | None = None
-) -> Case:
-    """Return a case of x from -4 to 4, or of limits where extreme; of one sign unless that is None."""
-    shape = sides[:rank]
-    drawn = whole("x", seed, shape)
-    if extreme:
-        x = LIMITS[drawn.astype(int) % len(LIMITS)]
-    else:
-        # Odd multiples of 1/64: none is nearer than 1/64 to 0, or than 1/200 to -0.7518, where GELU is smallest.
-        x = (drawn + 0.5) / 32 if seed >= 2 else drawn if sign is None else drawn + 1
-    return Case({"x": x if sign is None else _of_one_sign(x, sign)}, settings, seed)
-
-
-def _cases(
-    settings: Choices, make: Callable[..., Case], kinked: bool = False
-) -> st.SearchStrategy[Case]:  # fmt: skip
-    """Cases of rank 1 to 4, with sides from 1 to 3 and any of these settings."""
-    more = {"sign": (0, 1)} if kinked else {}
-    bounds = {name: (0, len(values) - 1) for name, values in settings.items()}
-
-    def decode(drawn: dict[str, int]) -> Case:
-        sides = tuple(drawn[f"side{i}"] for i in range(4))
-        chosen = {name: values[drawn[name]] for name, values in settings.items()}
-        return make(drawn["rank"], sides, chosen, drawn["seed"], **{name: drawn[name] for name in more})
-
-    return numbers(
-        rank=(1, 4), side0=(1, 3), side1=(1, 3), side2=(1, 3), side3=(1, 3), **bounds, **more, seed=SEEDS
-    ).map(decode)
-
-
-def _piecewise_linear(
-    name: str, make: Callable[..., Any], settings: Choices, value: Derivative, derivative: Derivative,
-    mistakes: Table,
-) -> LayerSpec:  # fmt: skip
-    first = {name: values[0] for name, values in settings.items()}
-    return LayerSpec(
-        name=name,
-        make=make,
-        cases=_cases(settings, whole_case),
-        reference=value,
-        piecewise_linear=True,
-        terms=lambda **_: 1,
-        magnitude=lambda x, **_: abs(x),
-        realistic=whole_case(4, (4, 8, 16, 16), first, seed=2),
-        bad_arguments=BAD_ARGUMENTS,
-        properties=(is_positively_homogeneous, entries_are_independent),
-        kinks=(0.0,),
-        gradient=lambda dLdy, x, **given: {"x": dLdy * derivative(x, **given)},
-        mistakes=_mistakes(mistakes, value, derivative),
-    )
-
-
-def _smooth(
-    name: str, make: Callable[..., Any], settings: Choices, value: Derivative, derivative: Derivative,
-    mistakes: Table, kinked: bool = False,
-) -> LayerSpec:  # fmt: skip
-    return LayerSpec(
-        name=name,
-        make=make,
-        cases=_cases(settings, partial(smooth_case, extreme=False), kinked),
-        reference=value,
-        rtol=RTOL,
-        rtol_reason=RTOL_REASON,
-        bad_arguments=BAD_ARGUMENTS,
-        properties=(entries_are_independent,),
-        kinks=(0.0,) if kinked else (),
-        extremes=_cases(settings, partial(smooth_case, extreme=True), kinked),
-        gradient=lambda dLdy, x, **given: {"x": dLdy * derivative(x, **given)},
-        mistakes=_mistakes(mistakes, value, derivative),
-    )
-
-
-def _mistakes(own: Table, value: Derivative, derivative: Derivative) -> tuple[Mistake, ...]:
-    """Return the rows for mistakes of the layer's own, and of every activation."""
-    table: Table = (
-        *own,
-        ("wrong-formula", "dLdx", "has the derivative at y; it should be at x",
-         lambda u, x, **given: u * derivative(value(x, **given), **given)),
-        ("wrong-operation", "y", "is the derivative, not the value", lambda u, x, **given: derivative(x, **given)),
-    )  # fmt: skip
-
-    def wrong(form: Callable[..., Any]) -> Callable[[Trial], Array | None]:
-        return lambda t: None if (w := form(t.dLdy, t.x, **t.case.settings)) is None else np.asarray(w)
-
-    return tuple(Mistake(family, array, f"{array} {sentence}", wrong(form)) for family, array, sentence, form in table)
-
-
-BAD_ARGUMENTS = (
-    backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
-    backprop_of("backprop, dLdy of a rank more", lambda case: case.arrays["x"][np.newaxis]),
-)  # fmt: skip

@@ -77,7 +77,7 @@ def _normalization(
     """Return the spec; `axis` is that of gamma and beta, `constant` is eps where it is one."""
     if constant is not None and not constant > 0:
         raise SpecError(f"eps should be positive, but it is {constant}")
-    has_eps = constant is None or _takes_eps(make)
+    has_eps = constant is None or takes_eps(make)
 
     def reference(x: Array, gamma: Array, beta: Array, eps: float = constant or 0.0, **settings: Any) -> Array:
         """Each slice by its exact sums. Source: the definition, with math.fsum."""
@@ -403,7 +403,7 @@ def _without_eps(case: Case) -> dict[str, Any]:
     return {name: value for name, value in case.settings.items() if name != "eps"}
 
 
-def _takes_eps(make: Callable[..., Any]) -> bool:
+def takes_eps(make: Callable[..., Any]) -> bool:
     """Return whether the implementation, or what is adapted to one, has a parameter called eps."""
     try:
         return "eps" in inspect.signature(getattr(make, "original", make)).parameters

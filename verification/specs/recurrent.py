@@ -1,0 +1,308 @@
+"""Recurrent layers: cells, which take one step from a state to the next, and layers, which go over all steps.
+
+A cell takes x (n, d) and states (n, k), a layer x (n, t, d) and the states before the first step.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from verification.case import Array, Case, whole
+from verification.explain.knobs import Mistake
+from verification.spec import LayerSpec
+from verification.specs.refused import backprop_of, forward_of, grown
+from verification.strategies import SEEDS, numbers
+from verification.trial import Trial
+
+RTOL = 1e-8
+RTOL_REASON = (
+    "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, below 1000 of dLdy for x and states"
+    " from -1 to 1, weights from -1/2 to 1/2 and at most 3 features, units and steps, and 4e-14 of y by rounding"
+)
+States = tuple[Array, ...]
+Cell = Callable[..., States]
+"""Called with x (n, d), the states and the parameters, returns the next states; the first of them is y."""
+Back = Callable[..., tuple[Array, ...]]
+"""Called with the gradients of the next states, x, the states and the parameters, returns the gradients of these."""
+Table = tuple[tuple[str, str, str, Cell | Back], ...]
+"""Rows of a family, what is spoilt ("y", "dLdW"), what is said of it, and the other cell, or the other way back."""
+
+
+def rnn_cell(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a plain recurrent cell: tanh(x W + h U + b).
+
+    implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the parameters
+    W (d, k), U (k, k) and b (k,). It has forward(x, h) for x (n, d) and h (n, k), and backprop(x, h, dLdy), which
+    returns (dLdx, dLdh, dLdW, dLdU, dLdb).
+    """
+    return _recurrent("rnn_cell", implementation, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=False)
+
+
+def rnn(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a plain recurrent layer: h[t] = tanh(x[t] W + h[t - 1] U + b), y all of the h[t].
+
+    implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the parameters
+    W (d, k), U (k, k) and b (k,). It has forward(x, h) for x (n, t, d) and the first state h (n, k), which returns
+    y (n, t, k); and backprop(x, h, dLdy), which returns (dLdx, dLdh, dLdW, dLdU, dLdb).
+    """
+    return _recurrent("rnn", implementation, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=True)
+
+
+def gru_cell(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a gated recurrent unit, one step: (1 - z) n + z h.
+
+    r and z are sigmoids of x W + b + h U + c, the first and second k columns; n is tanh of x W + b + r (h U + c), the
+    third. implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the
+    parameters W (d, 3 k), U (k, 3 k), b (3 k,) and c (3 k,). It has forward(x, h) for x (n, d) and h (n, k), and
+    backprop(x, h, dLdy), which returns (dLdx, dLdh, dLdW, dLdU, dLdb, dLdc).
+    Source: documentation of torch.nn.GRUCell; its weights are the transposed ones.
+    """
+    return _recurrent(
+        "gru_cell", implementation, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=False, second_bias=True
+    )
+
+
+def gru(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a layer of gated recurrent units: `gru_cell` step by step, y all of its states.
+
+    implementation(input_size, hidden_size) makes the layer, with the parameters of `gru_cell`. It has forward(x, h)
+    for x (n, t, d) and the first state h (n, k), which returns y (n, t, k); and backprop(x, h, dLdy), which returns
+    (dLdx, dLdh, dLdW, dLdU, dLdb, dLdc).
+    """
+    return _recurrent("gru", implementation, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=True, second_bias=True)
+
+
+def lstm(implementation: Callable[..., Any]) -> LayerSpec:
+    """Return the spec of a layer of long short-term memory, y all of its states h[t].
+
+    i, f, g, o are the first to fourth k columns of x[t] W + h[t - 1] U + b, g through tanh and the others through the
+    sigmoid; c[t] = f c[t - 1] + i g, and h[t] = o tanh(c[t]). implementation(input_size, hidden_size) makes the layer:
+    the class itself or a function, with the parameters W (d, 4 k), U (k, 4 k) and b (4 k,). It has forward(x, h, c)
+    for x (n, t, d) and the first states h and c (n, k), which returns y (n, t, k); and backprop(x, h, c, dLdy), which
+    returns (dLdx, dLdh, dLdc, dLdW, dLdU, dLdb).
+    """
+    return _recurrent("lstm", implementation, _lstm, _lstm_back, ("h", "c"), 4, LSTM_MISTAKES, over_time=True)
+
+
+def _recurrent(
+    name: str, make: Callable[..., Any], cell: Cell, back: Back, states: tuple[str, ...], gates: int,
+    mistakes: Table, *, over_time: bool, second_bias: bool = False,
+) -> LayerSpec:  # fmt: skip
+    """Return the spec; W, U and the biases have columns for so many gates."""
+    own = ("W", "U", "b", *(("c",) if second_bias else ()))
+
+    def steps_of(x: Array) -> list[Array]:
+        return [x[:, step] for step in range(x.shape[1])] if over_time else [x]
+
+    def reference(x: Array, cell: Cell = cell, **given: Any) -> Array:
+        """Step by step. Source: the definition."""
+        now, y = tuple(given[state] for state in states), []
+        for step in steps_of(x):
+            now = cell(step, *now, *(given[name] for name in own))
+            y.append(now[0])
+        return np.stack(y, axis=1) if over_time else y[0]
+
+    def gradient(dLdy: Array, x: Array, back: Back = back, carried: bool = True, **given: Any) -> dict[str, Array]:
+        """From the last step to the first, by the chain rule."""
+        parameters = [given[name] for name in own]
+        before = [tuple(given[state] for state in states)]
+        for step in steps_of(x):
+            before.append(cell(step, *before[-1], *parameters))
+        coming = [np.zeros(given[state].shape) for state in states]
+        result = {name: np.zeros(given[name].shape) for name in own}
+        of_steps = []
+        for step, now, upstream in reversed(list(zip(steps_of(x), before, steps_of(dLdy), strict=False))):
+            dLdstep, *found = back(coming[0] + upstream, *coming[1:], step, *now, *parameters)
+            coming = found[: len(states)] if carried else [0 * array for array in coming]
+            of_steps.append(dLdstep)
+            for key, part in zip(own, found[len(states) :], strict=True):
+                result[key] += part
+        dLdx = np.stack(of_steps[::-1], axis=1) if over_time else of_steps[0]
+        return {"x": dLdx, **dict(zip(states, coming, strict=True)), **result}
+
+    def case(images: int, steps: int, inputs: int, units: int, seed: int) -> Case:
+        columns = gates * units
+        weights = {"W": (inputs, columns), "U": (units, columns), "b": (columns,), "c": (columns,)}
+        shapes = {"x": (images, steps, inputs) if over_time else (images, inputs)}
+        shapes |= {key: weights[key] for key in own} | dict.fromkeys(states, (images, units))
+        arrays = {key: whole(key, seed, shape) / (256 if key in own else 128) for key, shape in shapes.items()}
+        return Case(arrays, {"input_size": inputs, "hidden_size": units}, seed)
+
+    def upstream(case: Case) -> Array:
+        given: dict[str, Any] = {key: case.arrays[key] for key in ("x", *states, *own)}
+        return reference(**given)
+
+    def wrong(array: str, other: Any) -> Callable[[Trial], Array]:
+        if array == "y":
+            return lambda trial: reference(**_given(trial, cell=other))
+        return lambda trial: gradient(trial.dLdy, **_given(trial, back=other))[array.removeprefix("dLd")]
+
+    def from_the_first(trial: Trial) -> Array | None:
+        """Return y if every step began with the first states."""
+        steps = [reference(**_given(trial, x=trial.x[:, [step]])) for step in range(trial.x.shape[1])]
+        return np.concatenate(steps, axis=1)
+
+    def _of_one_step(key: str) -> Callable[[Trial], Array]:
+        return lambda trial: gradient(trial.dLdy, **_given(trial, carried=False))[key]
+
+    through_time = (
+        Mistake("keeps-state", "y", "y begins every step with the first state; take that of the step before",
+                from_the_first),
+        *(Mistake("not-accumulated", f"dLd{key}", f"dLd{key} leaves out what comes back from the steps after each",
+                  _of_one_step(key))
+          for key in ("x", *own)),
+    ) if over_time else ()  # fmt: skip
+    return LayerSpec(
+        name=name,
+        make=make,
+        cases=numbers(images=(1, 3), steps=(1, 3), inputs=(1, 3), units=(1, 3), seed=SEEDS).map(
+            lambda drawn: case(**drawn)
+        ),
+        reference=lambda x, **given: reference(x, **{key: given[key] for key in (*states, *own)}),
+        parameters=(*states, *own),
+        inputs=states,
+        rtol=RTOL,
+        rtol_reason=RTOL_REASON,
+        batch_independent=False,  # an image of x belongs to one of each state
+        bad_arguments=(
+            forward_of("forward, x with a feature too many", lambda case: grown(case.arrays["x"], -1)),
+            backprop_of("backprop, dLdy with a unit too many", lambda case: grown(upstream(case), -1)),
+            backprop_of("backprop, dLdy of another batch size", lambda case: grown(upstream(case), 0)),
+        ),
+        gradient=lambda dLdy, x, **given: gradient(dLdy, x, **{key: given[key] for key in (*states, *own)}),
+        mistakes=(
+            *(Mistake(family, array, f"{array} {sentence}", wrong(array, other))
+              for family, array, sentence, other in mistakes),
+            *through_time,
+        ),
+    )  # fmt: skip
+
+
+def _given(trial: Trial, **more: Any) -> dict[str, Any]:
+    """Return the arguments of the case, and more."""
+    return {**trial.arguments, **more}
+
+
+# The cells, and their mistakes
+
+
+def _rnn(x: Array, h: Array, W: Array, U: Array, b: Array) -> States:
+    return (np.tanh(x @ W + h @ U + b),)
+
+
+def _rnn_back(dLdh: Array, x: Array, h: Array, W: Array, U: Array, b: Array, slope: Any = None) -> tuple[Array, ...]:
+    (y,) = _rnn(x, h, W, U, b)
+    u = dLdh * (1 - y**2 if slope is None else slope(y))
+    return u @ W.T, u @ U.T, x.T @ u, h.T @ u, u.sum(axis=0)
+
+
+def _untransposed(dLdh: Array, x: Array, h: Array, W: Array, U: Array, b: Array) -> tuple[Array, ...]:
+    dLdx, _, *others = _rnn_back(dLdh, x, h, W, U, b)
+    return dLdx, (dLdh * (1 - _rnn(x, h, W, U, b)[0] ** 2)) @ U, *others
+
+
+def _of_slope(slope: Callable[[Array], Array]) -> Back:
+    return partial(_rnn_back, slope=slope)
+
+
+def _gates(x: Array, h: Array, W: Array, U: Array, b: Array, c: Array) -> tuple[Array, ...]:
+    """Return r, z and n (n, k) of a GRU, and the part of n that r multiplies."""
+    k = h.shape[1]
+    i, g = x @ W + b, h @ U + c
+    r, z = special.expit(i[:, :k] + g[:, :k]), special.expit(i[:, k : 2 * k] + g[:, k : 2 * k])
+    return r, z, np.tanh(i[:, 2 * k :] + r * g[:, 2 * k :]), g[:, 2 * k :]
+
+
+def _gru(x: Array, h: Array, *parameters: Array) -> States:
+    _, z, n, _ = _gates(x, h, *parameters)
+    return ((1 - z) * n + z * h,)
+
+
+def _gru_back(
+    dLdh: Array, x: Array, h: Array, W: Array, U: Array, b: Array, c: Array, direct: bool = True
+) -> tuple[Array, ...]:
+    r, z, n, inner = _gates(x, h, W, U, b, c)
+    dLdn = dLdh * (1 - z) * (1 - n**2)
+    first = [dLdn * inner * r * (1 - r), dLdh * (h - n) * z * (1 - z)]
+    di, dg = np.concatenate([*first, dLdn], axis=1), np.concatenate([*first, dLdn * r], axis=1)
+    before = dg @ U.T + (dLdh * z if direct else 0)
+    return di @ W.T, before, x.T @ di, h.T @ dg, di.sum(axis=0), dg.sum(axis=0)
+
+
+def _gru_changed(change: Callable[..., Array]) -> Cell:
+    """Return the cell with another last line: of z, n and h."""
+
+    def cell(x: Array, h: Array, *parameters: Array) -> States:
+        _, z, n, _ = _gates(x, h, *parameters)
+        return (change(z, n, h),)
+
+    return cell
+
+
+def _reset_first(x: Array, h: Array, W: Array, U: Array, b: Array, c: Array) -> States:
+    """Return the state if r multiplies h before U does, as in the first paper on GRU."""
+    k = h.shape[1]
+    r, z, _, _ = _gates(x, h, W, U, b, c)
+    n = np.tanh((x @ W + b + c)[:, 2 * k :] + (r * h) @ U[:, 2 * k :])
+    return ((1 - z) * n + z * h,)
+
+
+def _lstm(x: Array, h: Array, c: Array, W: Array, U: Array, b: Array, order: str = "ifgo") -> States:
+    a = dict(zip(order, np.split(x @ W + h @ U + b, 4, axis=1), strict=True))
+    now = special.expit(a["f"]) * c + special.expit(a["i"]) * np.tanh(a["g"])
+    return special.expit(a["o"]) * np.tanh(now), now
+
+
+def _lstm_back(
+    dLdh: Array, dLdc: Array, x: Array, h: Array, c: Array, W: Array, U: Array, b: Array, through_c: bool = True
+) -> tuple[Array, ...]:
+    i, f, g, o = np.split(x @ W + h @ U + b, 4, axis=1)
+    i, f, g, o = special.expit(i), special.expit(f), np.tanh(g), special.expit(o)
+    t = np.tanh(f * c + i * g)
+    total = dLdh * o * (1 - t**2) + (dLdc if through_c else 0)
+    parts = (total * g * i * (1 - i), total * c * f * (1 - f), total * i * (1 - g**2), dLdh * t * o * (1 - o))
+    u = np.concatenate(parts, axis=1)
+    return u @ W.T, u @ U.T, total * f, x.T @ u, h.T @ u, u.sum(axis=0)
+
+
+def _lstm_without_tanh(x: Array, h: Array, c: Array, W: Array, U: Array, b: Array) -> States:
+    _, now = _lstm(x, h, c, W, U, b)
+    return special.expit(np.split(x @ W + h @ U + b, 4, axis=1)[3]) * now, now
+
+
+_ALL = ("dLdx", "dLdh", "dLdW", "dLdU", "dLdb")
+
+RNN_MISTAKES: Table = (
+    ("term-missing", "y", "leaves out h U", lambda x, h, W, U, b: (np.tanh(x @ W + b + 0 * h),)),
+    ("term-missing", "y", "leaves out tanh", lambda x, h, W, U, b: (x @ W + h @ U + b,)),
+    ("wrong-formula", "y", "has the sigmoid, not tanh", lambda x, h, W, U, b: (special.expit(x @ W + h @ U + b),)),
+    ("axes-swapped", "y", "has U transposed", lambda x, h, W, U, b: _rnn(x, h, W, U.T, b)),
+    ("axes-swapped", "dLdh", "is multiplied by U; it should be by U.T", _untransposed),
+    *(row for array in _ALL for row in (
+        ("term-missing", array, "leaves out the derivative of tanh", _of_slope(np.ones_like)),
+        ("wrong-formula", array, "has 1 - y where 1 - y^2 belongs", _of_slope(lambda y: 1 - y)),
+        ("wrong-formula", array, "has the derivative of the sigmoid, y (1 - y)", _of_slope(lambda y: y * (1 - y))),
+    )),
+)  # fmt: skip
+
+GRU_MISTAKES: Table = (
+    ("wrong-formula", "y", "has z the wrong way round, z n + (1 - z) h, as in the first paper; here z keeps h",
+     _gru_changed(lambda z, n, h: z * n + (1 - z) * h)),
+    ("wrong-formula", "y", "has r multiply h before U does; here r multiplies h U + c", _reset_first),
+    ("term-missing", "y", "is n: the state before is not kept", _gru_changed(lambda z, n, h: n)),
+    ("term-missing", "y", "leaves out z h", _gru_changed(lambda z, n, h: (1 - z) * n)),
+    ("term-missing", "dLdh", "leaves out the way through z h", partial(_gru_back, direct=False)),
+)  # fmt: skip
+
+LSTM_MISTAKES: Table = (
+    ("wrong-formula", "y", "takes the columns for i, f, o, g; here they are for i, f, g, o",
+     partial(_lstm, order="ifog")),
+    ("wrong-formula", "y", "takes the columns for f, i, g, o; here they are for i, f, g, o",
+     partial(_lstm, order="figo")),
+    ("term-missing", "y", "leaves out tanh of c", _lstm_without_tanh),
+    *(("term-missing", array, "leaves out what comes back through c from the steps after",
+       partial(_lstm_back, through_c=False)) for array in (*_ALL, "dLdc")),
+)  # fmt: skip
