@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from verification.case import VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
+from verification.construction import passed
 from verification.declaration import examine
-from verification.drawing import quiet
+from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
 from verification.failure import Stopped
@@ -23,6 +24,7 @@ from verification.report import Report
 from verification.search import Outcome, search, survey
 from verification.spec import LayerSpec
 
+NEEDS_WHAT_IS_WRONG = "what it needs is wrong already when it is asked plainly"
 HOLDING = (history_is_irrelevant, memory_layout_is_irrelevant, results_share_no_memory)
 """Properties that give a layer arrays to keep: they say nothing of a layer that writes into its arguments."""
 
@@ -43,10 +45,13 @@ def check(
     if examples < 1:
         raise ValueError(f"examples should be at least 1, but it is {examples}")
     examine(spec)
+    for limit in spec.restrictions:
+        limit.drawn = limit.excluded = 0
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
+    excluded = restricted(spec)
     known = frozenset().union(*(outcome.wrong for outcome in outcomes.values()))
     # A large case takes long to simplify, and is of no use beside a small one.
     small = any(outcome.failure and item.kind == "required" for item, outcome in outcomes.items())
@@ -54,7 +59,17 @@ def check(
         if item not in outcomes:
             simplify = not (small and item.function is is_exact_at_a_realistic_size)
             outcomes[item] = search(spec, replace(item, known=known), profile, seed, simplify=simplify)
-    return report_on(spec, {item: outcomes[item] for item in items}, strict, progress)
+    return replace(report_on(spec, {item: outcomes[item] for item in items}, strict, progress), restrictions=excluded)
+
+
+def restricted(spec: LayerSpec) -> tuple[str, ...]:
+    """Return what the report says of the cases that were not tried, and of settings that the constructor lacks."""
+    said = [limit.told() for limit in spec.restrictions]
+    settings = sample(spec.cases, 1, 0)[0].settings if spec.fixed else {}
+    kept = passed(spec.make, settings, spec.fixed)
+    if lacking := [name for name in settings if name not in kept]:
+        said.append(f"Not passed to the constructor, which has no such parameters: {', '.join(lacking)}")
+    return tuple(said)
 
 
 def check_at(spec: LayerSpec, case: Case) -> Report:
@@ -95,7 +110,7 @@ def report_on(
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
-    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid)
+    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid=grid)
 
 
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
@@ -145,7 +160,7 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
     if outcome.failure:
         return said("failed", outcome.failure.message())
     if not outcome.judged:
-        return said("not judged", "what it needs is wrong already when it is asked plainly")
+        return said("not judged", outcome.unjudged or NEEDS_WHAT_IS_WRONG)
     if outcome.rounded:
         return said(
             "note",

@@ -62,7 +62,7 @@ def cases_have_the_arrays_that_are_declared(spec: LayerSpec, case: Case, field: 
     """x and each parameter and constant, x and the parameters of float64, and of whole numbers where rtol is 0."""
     if not isinstance(case, Case):
         raise SpecError(f"{field} should give Case objects, as strategies.cases(x=...) does, but gives {_kind(case)}")
-    for name in ("x", *spec.parameters, *spec.constants):
+    for name in ("x", *spec.parameters, *spec.constants, *spec.absent):
         if name not in case.arrays:
             where = "" if name == "x" else ", which parameters names" if name in spec.parameters else ", a constant"
             raise SpecError(
@@ -95,13 +95,13 @@ def cases_have_seeds_of_their_own(cases: list[Case]) -> None:
 
 def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
     """Fit the settings to the constructor, by name or in their order."""
-    if said := misfit(spec.make, tuple(case.settings)):
+    if said := misfit(spec.make, tuple(case.settings), spec.fixed):
         raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
 
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:
     """All functions can be called with the arrays and the settings, by their names."""
-    given = ["x", *spec.parameters, *spec.constants, *case.settings]
+    given = ["x", *spec.parameters, *spec.constants, *spec.absent, *case.settings]
     for field, function in {"reference": spec.reference, "terms": spec.terms, "magnitude": spec.magnitude}.items():
         _takes(field, function, given)
     _takes("gradient", spec.gradient, ["dLdy", *given])
@@ -230,6 +230,8 @@ def _drawn(field: str, cases: Any) -> list[Case]:
         raise SpecError(f"{field} should be a strategy of cases, but is {_kind(cases)}{call}")
     try:
         return sample(cases, CASES, seed=0)
+    except SpecError:
+        raise
     except Exception as error:
         raise SpecError(f"{field} cannot be drawn: {type(error).__name__}: {error}") from error
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from verification.case import Array
-from verification.construction import arguments
-from verification.failure import PropertyFailed
+from verification.construction import arguments, passed
+from verification.failure import NO_GRADIENT, NotJudged, PropertyFailed
 from verification.instance import Held, Here, Instance
 from verification.script import name as script_name
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from verification.trial import Trial
 
 Given = Array | Held
+
+
+class Gradients(dict[str, Array]):
+    """The gradients of backprop, by argument; there is nothing to judge in one that the layer does not return."""
+
+    def __missing__(self, name: str) -> Array:
+        raise NotJudged(NO_GRADIENT)
 
 
 class Layer:
@@ -29,7 +36,8 @@ class Layer:
         self._script = trial.script
         self._forwarded: object = None
         self._parameters: dict[str, Given] = {}
-        make, settings = self.spec.make, trial.case.settings
+        make = self.spec.make
+        settings = passed(make, trial.case.settings, self.spec.fixed)
         if self._script:
             self._written = self._script.construct(settings)
         args, kwargs = arguments(make, settings)
@@ -109,14 +117,18 @@ class Layer:
         """
         if not straight and self._forwarded is not x:
             self.forward(x)
+        gradients = Gradients()
+        if not self.spec.gradients:
+            return gradients
         names = [f"dLd{name}" for name in self.spec.gradients]
         returned = self._call("backprop", names, x=x, dLdy=dLdy)
-        gradients = {}
         for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
             gradients[name] = self._known(f"dLd{name}", self._real(f"backprop, for dLd{name},", gradient))
         if self.spec.parameter_gradients == "mean":
             n = len(x.read() if isinstance(x, Held) else x)
-            return {name: array if name == "x" else self._times(n, array) for name, array in gradients.items()}
+            return Gradients(
+                (name, array if name == "x" else self._times(n, array)) for name, array in gradients.items()
+            )
         return gradients
 
     def both(self, x: Given, dLdy: Given) -> tuple[Array, dict[str, Array]]:
@@ -127,7 +139,7 @@ class Layer:
         """Return y and the gradients, held, by what the script calls them."""
         y = self._call("forward", ["y"], hold=True, x=x)
         names = [f"dLd{name}" for name in self.spec.gradients]
-        gradients = self._separate(self._call("backprop", names, hold=True, x=x, dLdy=dLdy))
+        gradients = self._separate(self._call("backprop", names, hold=True, x=x, dLdy=dLdy)) if names else ()
         results = dict(zip(["y", *names], [y, *gradients], strict=True))
         for name, result in results.items():
             if not isinstance(result, Held):

@@ -15,6 +15,7 @@ SCHEMA = 2
 class Report:
     """The verdict on one layer. Hardening properties count towards it only where strict.
 
+    restrictions  what the cases were restricted to, and what that excluded
     grid    for which sizes it runs and is right, of a layer that is wrong and has such sizes
     """
 
@@ -22,6 +23,7 @@ class Report:
     properties: tuple[PropertyReport, ...]
     causes: tuple[Cause, ...] = ()
     strict: bool = False
+    restrictions: tuple[str, ...] = ()
     grid: Grid | None = field(default=None, compare=False)
 
     @property
@@ -58,10 +60,11 @@ class Report:
         return {
             "name": self.name,
             "verdict": self.verdict,
+            **({"restrictions": list(self.restrictions)} if self.restrictions else {}),
             "causes": [cause.to_dict() for cause in self.causes],
             "properties": [item.to_dict() for item in self.properties],
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
+        lines = [f"{self.name}: {self.verdict}", *self.restrictions, "", *blocks(self.mistakes)]
         return "\n".join([*lines, *table(self.properties), *short([(self.name, cause) for cause in self.notes])])

@@ -1,12 +1,15 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from verification.case import Array, Case
+from verification.drawing import sample
 
 if TYPE_CHECKING:
     from verification.explain.knobs import Mistake
@@ -34,6 +37,87 @@ class BadArgument:
     call: Callable[[Any, Case], None]
 
 
+ALL = ("x, then the parameters",)
+"""The gradients that backprop returns, unless they are given."""
+
+DRAWS, HOPELESS = 200, 10_000
+"""So often a case is drawn again until a restriction holds; so often without any success, and there is none."""
+
+
+class Restriction:
+    """What limits the cases that are tried: a sentence for the report, and the condition.
+
+    `counted` says how many of the cases drawn it excluded: what a keyword excludes is hardly drawn at all.
+    """
+
+    def __init__(self, sentence: str, condition: Callable[[Case], Any], *, counted: bool = False) -> None:
+        self.sentence, self.counted = sentence, counted
+        self.condition = condition
+        self.drawn = self.excluded = 0  # of the cases of the spec, not of its usual or extreme ones
+
+    def holds(self, case: Case) -> bool:
+        """Return whether a case may be tried. SpecError if the condition raises."""
+        try:
+            return bool(self.condition(case))
+        except Exception as error:
+            raise SpecError(
+                f"{self.sentence} should say of every case whether it is to be tried, but raised"
+                f" {type(error).__name__}: {error}, for the settings {dict(case.settings)} and x of shape"
+                f" {case.arrays['x'].shape}"
+            ) from error
+
+    def among(self, cases: st.SearchStrategy[Any]) -> st.SearchStrategy[Case]:
+        """Return those of the cases for which it holds; None, of what makes no case, is no case.
+
+        One that does not hold is drawn again, within the same example, so that Hypothesis hardly rejects any.
+        """
+
+        @st.composite
+        def satisfying(draw: st.DrawFn) -> Case:
+            before = None
+            for _ in range(DRAWS):
+                case = draw(cases)
+                right = case is not None and self.holds(case)
+                self.drawn, self.excluded = self.drawn + 1, self.excluded + (not right)
+                if right:
+                    return case  # type: ignore[no-any-return]
+                if self.drawn == self.excluded >= HOPELESS:
+                    raise SpecError(f"no case satisfies {self.sentence}: none of {self.drawn} drawn does; allow more")
+                if case is not None and before is not None and _same(case, before):
+                    break  # Hypothesis draws one and the same, the simplest
+                before = case
+            return reject()
+
+        return satisfying()
+
+    def possible(self, cases: st.SearchStrategy[Case] | None) -> st.SearchStrategy[Case] | None:
+        """Return those of the cases for which it holds, or None if there are none."""
+        if cases is None:
+            return None
+        those = Restriction(self.sentence, self.condition).among(cases)
+        try:
+            return those if sample(those, 1, 0) else None
+        except SpecError:
+            return None
+
+    def told(self) -> str:
+        """Return what the report says of it."""
+        if not self.counted:
+            return f"Tried only where {self.sentence}"
+        return f"{self.sentence} excluded {self.excluded} of {self.drawn} drawn cases"
+
+
+def _named(condition: Callable[[Case], Any]) -> str:
+    """Return the name of a function, and where it stands if it is a lambda."""
+    name: str = getattr(condition, "__name__", type(condition).__name__)
+    code: Any = getattr(condition, "__code__", None)
+    return f"<lambda at {os.path.basename(code.co_filename)}:{code.co_firstlineno}>" if name == "<lambda>" else name
+
+
+def _same(one: Case, other: Case) -> bool:
+    return one.seed == other.seed and repr(one.settings) == repr(other.settings)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
     """A layer to verify. Frozen: `dataclasses.replace(spec, make=...)` makes a variant.
@@ -50,7 +134,8 @@ class LayerSpec:
     parameters  names of the parameters
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
-                layer that has no dLdx; x and then the parameters unless given
+                layer that has no dLdx, () for one that has no backprop; x and then the parameters unless
+                given
     parameter_gradients  "sum" over the batch, or "mean": the layer divides them by the batch size
     affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
                 coefficients: checked exactly, tolerance zero, on whole numbers
@@ -74,6 +159,10 @@ class LayerSpec:
     mistakes    further mistakes to recognize, beside those of every layer
     conditions  called with a case, returns {condition: whether it holds}, for "right while ...", beside
                 those of every layer
+    fixed       names of settings that are constants of the layer: passed on only to a `make` that has
+                parameters of these names
+    absent      names of parameters that the layer does not have, and that count as zero: ("b",)
+    restrictions  what limits the cases: `where` adds one
     """
 
     name: str
@@ -82,7 +171,7 @@ class LayerSpec:
     reference: Callable[..., Array]
     parameters: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
-    gradients: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ALL
     parameter_gradients: Literal["sum", "mean"] = "sum"
     affine_in: tuple[str, ...] = ()
     piecewise_linear: bool = False
@@ -100,9 +189,33 @@ class LayerSpec:
     gradient: Callable[..., Mapping[str, Array]] | None = None
     mistakes: tuple["Mistake", ...] = ()
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
+    fixed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
+
+    def where(self, condition: Callable[[Case], Any]) -> "LayerSpec":
+        """Return the spec of the cases for which condition(case) is true, the extreme and the realistic ones included.
+
+        `spec.where(lambda case: case.arrays["x"].shape[2] % 2 == 0)`. Those that it excludes are drawn again, and the
+        report counts them. Usual, extreme and realistic cases are left out if it holds of none. SpecError if the
+        condition raises; and when the spec is checked, if no case satisfies it.
+        """
+        if not callable(condition):
+            raise SpecError(
+                f"where() takes a function of a case that says whether it is to be tried, not {condition!r}"
+            )
+        limit = Restriction(f"where({_named(condition)})", condition, counted=True)
+        return replace(
+            self,
+            cases=limit.among(self.cases),
+            usual=limit.possible(self.usual),
+            extremes=limit.possible(self.extremes),
+            realistic=self.realistic if self.realistic is not None and limit.holds(self.realistic) else None,
+            restrictions=(*self.restrictions, limit),
+        )
 
     def __post_init__(self) -> None:
-        for field in ("parameters", "constants", "gradients", "affine_in"):
+        for field in ("parameters", "constants", "gradients", "affine_in", "fixed", "absent"):
             names = getattr(self, field)
             if isinstance(names, str):
                 raise SpecError(f"{field} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
@@ -110,7 +223,7 @@ class LayerSpec:
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
         arguments = ("x", *self.parameters)
-        if not self.gradients:
+        if self.gradients == ALL:
             object.__setattr__(self, "gradients", arguments)
         if unknown := [name for name in self.gradients if name not in arguments]:
             raise SpecError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array, Case, Option, pick, real, whole
-from verification.failure import Entry, NotJudged, PropertyFailed, array_of, entries
+from verification.failure import OUTSIDE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
@@ -44,6 +44,7 @@ class Trial:
         self.arguments: dict[str, Array] = {
             name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)
         }
+        self.arguments |= {name: 0 * case.arrays[name] for name in spec.absent}
         self.drawn: dict[str, Array] = {}
         self.rounded: float = 0.0
         self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
@@ -137,6 +138,23 @@ class Trial:
     def layer(self, parameters: Mapping[str, Array] | None = None) -> Layer:
         """Return a new layer, with the parameters of the case unless given here."""
         return Layer(self, {**self.arguments, **(parameters or {})})
+
+    def other(self, parameters: Mapping[str, Array] | None = None, **settings: Any) -> Layer:
+        """Return a layer with other settings; NotJudged if the spec is not for such layers."""
+        changed = Trial(self.spec, self._within(settings=settings), self.script)
+        return changed.layer(parameters)
+
+    def allowed(self, x: Array) -> Array:
+        """Return x, which differs from that of the case in its size; NotJudged if the spec is not for such an x."""
+        self._within(x=x)
+        return x
+
+    def _within(self, settings: Mapping[str, Any] | None = None, x: Array | None = None) -> Case:
+        arrays = {**self.case.arrays, "x": self.x if x is None else x}
+        case = replace(self.case, arrays=arrays, settings={**self.case.settings, **(settings or {})})
+        if not all(limit.holds(case) for limit in self.spec.restrictions):
+            raise NotJudged(OUTSIDE)
+        return case
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""

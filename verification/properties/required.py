@@ -1,9 +1,11 @@
 """Properties required of every layer."""
 
+from contextlib import suppress
+
 import numpy as np
 
 from verification.case import Array
-from verification.failure import PropertyFailed, entries
+from verification.failure import NotJudged, PropertyFailed, entries
 from verification.properties.shared import agrees, another, direction, gradients, hold_against_reference
 from verification.strategies import LAYOUTS
 from verification.trial import STEP, Trial, slope, steps
@@ -61,7 +63,7 @@ def arguments_are_left_alone(trial: Trial) -> None:
     layer = trial.layer()
     held = {"x": layer.hold("x", trial.x.copy()), "dLdy": layer.hold("dLdy", trial.dLdy.copy())}
     before = {"x": trial.x, "dLdy": trial.dLdy, **layer.parameters()}
-    for method in ("forward", "backprop"):
+    for method in ("forward", "backprop")[: 2 if trial.spec.gradients else 1]:
         if method == "forward":
             layer.forward(held["x"])
         else:
@@ -106,8 +108,7 @@ def history_is_irrelevant(trial: Trial) -> None:
     if event == "other values in between":
         used.forward(another(trial, trial.x))
     elif event == "another batch in between":
-        twice = np.concatenate([trial.x, trial.x])
-        used.forward(twice if trial.spec.batch_independent else another(trial, trial.x))
+        used.forward(_twice(trial))
     else:
         used.backprop(x, dLdy, straight=True)
     if event == "x changed in place":
@@ -130,6 +131,14 @@ def history_is_irrelevant(trial: Trial) -> None:
     trial.compare("forward(x)", used.forward(x), y, because)
 
 
+def _twice(trial: Trial) -> Array:
+    """Return twice as many images, or others where the batch may have no other size."""
+    if trial.spec.batch_independent:
+        with suppress(NotJudged):
+            return trial.allowed(np.concatenate([trial.x, trial.x]))
+    return another(trial, trial.x)
+
+
 def _use_another_layer(trial: Trial, then: dict[str, Array]) -> None:
     """Use a layer with other values than these, and than those of the layer that was used, where that can be."""
     given = trial.arguments
@@ -147,7 +156,8 @@ def batch_items_are_independent(trial: Trial) -> None:
         turned_u = u if trial.declares_dLdy else u[..., ::-1]
         x, u = np.concatenate([x, x[..., ::-1]]), np.concatenate([u, turned_u])
     layer, i = trial.layer(), trial.pick("image", range(len(x)))
-    y, returned = layer.forward(x), gradients(trial, layer, x, u)
+    y, returned = layer.forward(trial.allowed(x)), gradients(trial, layer, x, u)
+    trial.allowed(x[i : i + 1])
     y_alone, returned_alone = trial.layer().both(x[i : i + 1], u[i : i + 1])
     because = f" for image {i} of {len(x)}: it should be what the image gives alone"
     trial.expect_shape("forward(x)", y, u.shape)

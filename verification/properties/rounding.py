@@ -30,7 +30,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     given = {
         name: trial.real(f"{name} of all bits", array.shape).astype(dtype)
         for name, array in trial.arguments.items()
-        if name not in trial.spec.constants
+        if name not in (*trial.spec.constants, *trial.spec.absent)
     }
     exact = {name: array.astype(float) for name, array in given.items()}
     # A third of a whole number has all bits, too.

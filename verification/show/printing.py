@@ -90,6 +90,8 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
     """Print mistakes, table and hardening; and the verdict, unless seconds is None."""
     for report in reports:
+        for line in report.restrictions:
+            console.print(f"{report.name}: {line}", markup=False, soft_wrap=True)
         if not report.mistakes:
             continue
         count = f"{len(report.mistakes)} mistake" + "s" * (len(report.mistakes) > 1)
@@ -136,8 +138,8 @@ def table(reports: Sequence[Report], plain: bool, times: bool) -> Table:
             first = (escape(report.name), name, item.kind) if plain else (f"  {name}{kind}",)
             verdict = f"[{STYLES[item.verdict]}]{item.verdict}[/]"
             result.add_row(*first, str(item.examples), *[f"{item.seconds:.2f}"] * times, verdict)
-        if others:
-            first = (escape(report.name), not_judged(others), "") if plain else (f"  {not_judged(others)}",)
+        for line in not_judged(others):
+            first = (escape(report.name), line, "") if plain else (f"  {line}",)
             result.add_row(*first, *[""] * (1 + times), f"[{STYLES['not judged']}]not judged[/]")
         result.add_section()
     return result

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from verification.cause import Cause, PropertyReport
+from verification.failure import NO_GRADIENT, OUTSIDE
 
 
 def blocks(causes: Sequence[Cause]) -> list[str]:
@@ -44,7 +45,7 @@ def table(properties: Iterable[PropertyReport]) -> list[str]:
     """Return a line for each property; those that could not be judged, which say nothing, are one line."""
     judged, others = split(properties)
     lines = [f"  {item.verdict:<10} {item.sentence} ({item.examples} examples)" for item in judged]
-    return [*lines, f"  not judged {not_judged(others)}"] if others else lines
+    return [*lines, *(f"  not judged {line}" for line in not_judged(others))]
 
 
 def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], list[PropertyReport]]:
@@ -56,11 +57,13 @@ def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], l
     return judged, others
 
 
-def not_judged(others: Sequence[PropertyReport]) -> str:
-    """Return a line for the properties that could not be judged."""
-    if len(others) == 1:
-        return others[0].sentence
-    return f"{len(others)} properties, which need what is wrong"
+def not_judged(others: Sequence[PropertyReport]) -> list[str]:
+    """Return the properties that could not be judged: in one line those that need what is wrong, which say nothing."""
+    lines = [f"{item.sentence}: {item.message}" for item in others if item.message in (OUTSIDE, NO_GRADIENT)]
+    needy = [item.sentence for item in others if item.message not in (OUTSIDE, NO_GRADIENT)]
+    if len(needy) > 1:
+        needy = [f"{len(needy)} properties, which need what is wrong"]
+    return [*lines, *needy]
 
 
 def short(notes: Sequence[tuple[str, Cause]]) -> list[str]:

@@ -1,18 +1,17 @@
 """Activations, which act on every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
 from verification.case import Array, Case, whole
+from verification.choices import Choice, Choices, batch, inner, one_of, rank, reals
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-9
@@ -21,17 +20,19 @@ RTOL_REASON = (
     " rounding: of the gradient itself 1.2e-10 at most where x is drawn (GELU near its minimum), elsewhere 3e-11"
 )
 Derivative = Callable[..., Array]
-Choices = dict[str, tuple[Any, ...]]
 Table = tuple[tuple[str, str, str, Callable[..., Any]], ...]
 
 LIMITS = np.array([1000.0, -1000.0, 750.0, -750.0, 710.0, -710.0, 40.0, -40.0, 20.0, -20.0, 1e-8, -1e-8])
 """Beyond 745 and 709.8 exp(-x) is 0 and exp(x) infinite; from 37 on 1 + exp(-x) is 1; at 1e-8 exp(x) - 1 cancels."""
 
 
-def relu(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of max(x, 0). implementation() makes the layer. At 0 any gradient from 0 to 1 is right."""
+def relu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of max(x, 0). implementation() makes the layer. At 0 any gradient from 0 to 1 is right.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     return _piecewise_linear(
-        "relu", implementation, {}, lambda x: np.maximum.reduce([x, 0 * x]),
+        "relu", implementation, only, {}, lambda x: np.maximum.reduce([x, 0 * x]),
         lambda x: np.heaviside(x, 0.0),
         (
             ("wrong-operation", "dLdx", "has dLdy cut off at 0 in place of x", lambda u, x: np.maximum(u, 0)),
@@ -48,13 +49,17 @@ def relu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
+def leaky_relu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x where x > 0, slope * x elsewhere.
 
     implementation(slope) makes the layer: the class itself or a function. slope is 1/2 or 1/4: exact.
+    Keywords restrict what is tried (`verification.choices`): slope, rank and batch. A slope such as 0.01 is that of
+    a smooth layer with a kink: not exact, but good to rtol.
     """
-    return _piecewise_linear(
-        "leaky_relu", implementation, {"slope": (0.25, 0.5)},
+    given = only.get("slope", 0.5)
+    exact = all(value in (0.25, 0.5) for value in (given if isinstance(given, list) else [given]))
+    return (_piecewise_linear if exact else partial(_smooth, kinked=True))(
+        "leaky_relu", implementation, only, {"slope": reals(0.25, 0.5, most=16)},
         lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
         lambda x, slope: slope + (1 - slope) * np.heaviside(x, 0.0),
         (
@@ -86,13 +91,14 @@ def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def elu(implementation: Callable[..., Any]) -> LayerSpec:
+def elu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x where x > 0, alpha (exp(x) - 1) elsewhere.
 
-    implementation(alpha) makes the layer: the class itself or a function.
+    implementation(alpha) makes the layer: the class itself or a function. Keywords restrict what is tried
+    (`verification.choices`): alpha, rank and batch.
     """
     return _smooth(
-        "elu", implementation, {"alpha": (0.5, 1.0, 1.5)},
+        "elu", implementation, only, {"alpha": reals(0.5, 1.0, 1.5, most=16)},
         lambda x, alpha: np.maximum(x, 0) + alpha * special.expm1(np.minimum(x, 0)),
         lambda x, alpha: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
         (
@@ -116,11 +122,14 @@ def elu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of 1 / (1 + exp(-x)). implementation() makes the layer: the class itself or a function."""
+def sigmoid(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of 1 / (1 + exp(-x)). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     y = _sigmoid
     return _smooth(
-        "sigmoid", implementation, {}, y, lambda x: y(x) * y(-x),
+        "sigmoid", implementation, only, {}, y, lambda x: y(x) * y(-x),
         (
             ("term-missing", "dLdx", "is y times dLdy; it should be y (1 - y) times", lambda u, x: u * y(x)),
             ("term-missing", "dLdx", "is (1 - y) times dLdy; it should be y (1 - y) times", lambda u, x: u * y(-x)),
@@ -135,11 +144,14 @@ def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def tanh(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of tanh(x). implementation() makes the layer: the class itself or a function."""
+def tanh(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of tanh(x). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     s = _sigmoid
     return _smooth(
-        "tanh", implementation, {}, lambda x: 2 * s(2 * x) - 1, lambda x: 4 * s(2 * x) * s(-2 * x),
+        "tanh", implementation, only, {}, lambda x: 2 * s(2 * x) - 1, lambda x: 4 * s(2 * x) * s(-2 * x),
         (
             ("wrong-formula", "dLdx", "is 1 - y times dLdy; it should be 1 - y^2 times",
              lambda u, x: u * (1 - np.tanh(x))),
@@ -155,11 +167,14 @@ def tanh(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def softplus(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of log(1 + exp(x)). implementation() makes the layer: the class itself or a function."""
+def softplus(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of log(1 + exp(x)). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     s = _sigmoid
     return _smooth(
-        "softplus", implementation, {}, lambda x: -special.log_expit(-x), lambda x: 1 - s(-x),
+        "softplus", implementation, only, {}, lambda x: -special.log_expit(-x), lambda x: 1 - s(-x),
         (
             ("sign", "dLdx", "is sigmoid(-x) times dLdy; it should be sigmoid(x) times", lambda u, x: u * s(-x)),
             ("wrong-formula", "dLdx", "has the derivative of the sigmoid; it should be the sigmoid itself",
@@ -175,13 +190,14 @@ def softplus(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def gelu(implementation: Callable[..., Any]) -> LayerSpec:
+def gelu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x Phi(x), Phi the normal distribution, or of its approximation by tanh.
 
     implementation(approximate) makes the layer: the class itself or a function; "none" or "tanh" is meant.
+    Keywords restrict what is tried (`verification.choices`): approximate, rank and batch.
     """
     return _smooth(
-        "gelu", implementation, {"approximate": ("none", "tanh")}, gelu_of, gelu_derivative,
+        "gelu", implementation, only, {"approximate": one_of("none", "tanh")}, gelu_of, gelu_derivative,
         (
             ("term-missing", "dLdx", "is Phi(x) times dLdy: the term x Phi'(x) is missing",
              lambda u, x, approximate: u * gelu_of(x, approximate) / np.where(x, x, 1)),
@@ -291,63 +307,68 @@ def smooth_case(
     return Case({"x": x if sign is None else _of_one_sign(x, sign)}, settings, seed)
 
 
-def _cases(
-    settings: Choices, make: Callable[..., Case], kinked: bool = False
-) -> st.SearchStrategy[Case]:  # fmt: skip
-    """Cases of rank 1 to 4, with sides from 1 to 3 and any of these settings."""
-    more = {"sign": (0, 1)} if kinked else {}
-    bounds = {name: (0, len(values) - 1) for name, values in settings.items()}
+def _choices(name: str, only: Mapping[str, Any], settings: Mapping[str, Choice], kinked: bool = False) -> Choices:
+    """Return the choices: rank 1 to 4, sides from 1 to 3, any of these settings; a sign for a layer with a kink."""
+    sides = {"batch": batch(1, 3), **{f"side{i}": inner(1, 3) for i in (1, 2, 3)}}
+    return Choices(name, only, {"rank": rank(1, 4), **sides, **settings, **({"sign": inner(0, 1)} if kinked else {})})
 
-    def decode(drawn: dict[str, int]) -> Case:
-        sides = tuple(drawn[f"side{i}"] for i in range(4))
-        chosen = {name: values[drawn[name]] for name, values in settings.items()}
-        return make(drawn["rank"], sides, chosen, drawn["seed"], **{name: drawn[name] for name in more})
 
-    return numbers(
-        rank=(1, 4), side0=(1, 3), side1=(1, 3), side2=(1, 3), side3=(1, 3), **bounds, **more, seed=SEEDS
-    ).map(decode)
+def _of(case: Callable[..., Case], **more: Any) -> Callable[..., Case]:
+    """Return the function that makes a case of a rank, four sides, settings and a seed."""
+
+    def made(
+        rank: int, batch: int, side1: int, side2: int, side3: int, seed: int, sign: int | None = None, **settings: Any
+    ) -> Case:
+        signed = {} if sign is None else {"sign": sign}
+        return case(rank, (batch, side1, side2, side3), settings, seed, **signed, **more)
+
+    return made
 
 
 def _piecewise_linear(
-    name: str, make: Callable[..., Any], settings: Choices, value: Derivative, derivative: Derivative,
-    mistakes: Table,
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], settings: Mapping[str, Choice], value: Derivative,
+    derivative: Derivative, mistakes: Table,
 ) -> LayerSpec:  # fmt: skip
-    first = {name: values[0] for name, values in settings.items()}
-    return LayerSpec(
+    choices = _choices(name, only, settings)
+    first = {name: choice.drawn[0] for name, choice in settings.items()}
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=_cases(settings, whole_case),
+        cases=choices.cases(_of(whole_case)),
         reference=value,
         piecewise_linear=True,
         terms=lambda **_: 1,
         magnitude=lambda x, **_: abs(x),
-        realistic=whole_case(4, (4, 8, 16, 16), first, seed=2),
+        realistic=choices.realistic(_of(whole_case), rank=4, batch=4, side1=8, side2=16, side3=16, **first),
         bad_arguments=BAD_ARGUMENTS,
         properties=(is_positively_homogeneous, entries_are_independent),
         kinks=(0.0,),
         gradient=lambda dLdy, x, **given: {"x": dLdy * derivative(x, **given)},
         mistakes=_mistakes(mistakes, value, derivative),
     )
+    return choices.applied(spec)
 
 
 def _smooth(
-    name: str, make: Callable[..., Any], settings: Choices, value: Derivative, derivative: Derivative,
-    mistakes: Table, kinked: bool = False,
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], settings: Mapping[str, Choice], value: Derivative,
+    derivative: Derivative, mistakes: Table, kinked: bool = False,
 ) -> LayerSpec:  # fmt: skip
-    return LayerSpec(
+    choices = _choices(name, only, settings, kinked)
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=_cases(settings, partial(smooth_case, extreme=False), kinked),
+        cases=choices.cases(_of(smooth_case, extreme=False)),
         reference=value,
         rtol=RTOL,
         rtol_reason=RTOL_REASON,
         bad_arguments=BAD_ARGUMENTS,
         properties=(entries_are_independent,),
         kinks=(0.0,) if kinked else (),
-        extremes=_cases(settings, partial(smooth_case, extreme=True), kinked),
+        extremes=choices.cases(_of(smooth_case, extreme=True)),
         gradient=lambda dLdy, x, **given: {"x": dLdy * derivative(x, **given)},
         mistakes=_mistakes(mistakes, value, derivative),
     )
+    return choices.applied(spec)
 
 
 def _mistakes(own: Table, value: Derivative, derivative: Derivative) -> tuple[Mistake, ...]:
