@@ -15,7 +15,7 @@ from verification.case import Array, Case
 from verification.construction import misfit
 from verification.drawing import sample
 from verification.failure import PropertyFailed
-from verification.spec import LayerSpec, SpecError
+from verification.spec import MANY, LayerSpec, SpecError
 from verification.trial import Trial
 
 CASES = 4
@@ -35,6 +35,9 @@ def examine(spec: LayerSpec) -> None:
     """Raise a SpecError unless the declaration holds on a few cases of its own."""
     if not callable(spec.make):
         raise SpecError(f"make should be a class or function that makes the layer, but is {_kind(spec.make)}")
+    for limit in spec.restrictions:
+        if not limit.is_possible():
+            raise SpecError(f"no case satisfies {limit.sentence}: of {MANY} that were drawn none does, so allow more")
     cases = _drawn("cases", spec.cases)
     for case in cases:
         cases_have_the_arrays_that_are_declared(spec, case)

@@ -40,8 +40,8 @@ class BadArgument:
 ALL = ("x, then the parameters",)
 """The gradients that backprop returns, unless they are given."""
 
-DRAWS, HOPELESS = 200, 10_000
-"""So often a case is drawn again until a restriction holds; so often without any success, and there is none."""
+DRAWS, FEW, MANY = 200, 100, 1000
+"""So often a case is drawn again until a restriction holds. Where it holds of none of few or of many, there is none."""
 
 
 class Restriction:
@@ -53,6 +53,7 @@ class Restriction:
     def __init__(self, sentence: str, condition: Callable[[Case], Any], *, counted: bool = False) -> None:
         self.sentence, self.counted = sentence, counted
         self.condition = condition
+        self.source: st.SearchStrategy[Any] | None = None
         self.drawn = self.excluded = 0  # of the cases of the spec, not of its usual or extreme ones
 
     def holds(self, case: Case) -> bool:
@@ -71,6 +72,7 @@ class Restriction:
 
         One that does not hold is drawn again, within the same example, so that Hypothesis hardly rejects any.
         """
+        self.source = cases if self.source is None else self.source
 
         @st.composite
         def satisfying(draw: st.DrawFn) -> Case:
@@ -81,8 +83,6 @@ class Restriction:
                 self.drawn, self.excluded = self.drawn + 1, self.excluded + (not right)
                 if right:
                     return case  # type: ignore[no-any-return]
-                if self.drawn == self.excluded >= HOPELESS:
-                    raise SpecError(f"no case satisfies {self.sentence}: none of {self.drawn} drawn does; allow more")
                 if case is not None and before is not None and _same(case, before):
                     break  # Hypothesis draws one and the same, the simplest
                 before = case
@@ -94,11 +94,14 @@ class Restriction:
         """Return those of the cases for which it holds, or None if there are none."""
         if cases is None:
             return None
-        those = Restriction(self.sentence, self.condition).among(cases)
-        try:
-            return those if sample(those, 1, 0) else None
-        except SpecError:
-            return None
+        other = Restriction(self.sentence, self.condition)
+        those = other.among(cases)
+        return those if other.is_possible() else None
+
+    def is_possible(self) -> bool:
+        """Return whether it holds of any case, of those that are drawn without it."""
+        assert self.source is not None
+        return any(case is not None and self.holds(case) for n in (FEW, MANY) for case in sample(self.source, n, n))
 
     def told(self) -> str:
         """Return what the report says of it."""

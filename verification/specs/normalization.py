@@ -104,8 +104,6 @@ def _normalization(
 
     def gradient_is_orthogonal_to_ones(trial: Trial) -> None:
         """dLdx.sum() == 0 over each slice: a constant added to a slice changes nothing."""
-        if "x" not in trial.spec.gradients:
-            return
         dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
         numbered = slices(trial.x.shape, **_without_eps(trial.case))
         largest = max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
