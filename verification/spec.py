@@ -40,8 +40,8 @@ class BadArgument:
 ALL = ("x, then the parameters",)
 """The gradients that backprop returns, unless they are given."""
 
-DRAWS, FEW, MANY = 200, 100, 1000
-"""So often a case is drawn again until a restriction holds. Where it holds of none of few or of many, there is none."""
+DRAWS, MANY = 200, 1000
+"""So often a case is drawn again until a restriction holds. Where it holds of none of so many, there is none."""
 
 
 class Restriction:
@@ -101,7 +101,7 @@ class Restriction:
     def is_possible(self) -> bool:
         """Return whether it holds of any case, of those that are drawn without it."""
         assert self.source is not None
-        return any(case is not None and self.holds(case) for n in (FEW, MANY) for case in sample(self.source, n, n))
+        return any(case is not None and self.holds(case) for n in (10, MANY) for case in sample(self.source, n, n))
 
     def told(self) -> str:
         """Return what the report says of it."""
