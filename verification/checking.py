@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from verification.case import VALUES, Case
+import numpy as np
+
+from verification.case import SMALL_VALUES, VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.construction import passed
 from verification.declaration import examine
@@ -133,6 +135,8 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     failure = outcome.failure
     assert failure is not None
     why = meaning(item.name, failure)
+    if spec.dtype == np.float32:
+        why = tuple(one for one in why if one.family != "float32-inside")
     if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
         why = why_at_ties(spec)
     return Cause(
@@ -168,17 +172,18 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
             f" {outcome.largest_rounding:.1e}, where a sum of products is exact: right, as an FFT is",
         )
     escaping = outcome.random and item.function is of_gradients(spec) and not spec.rtol
-    return said("passed", missed(outcome.random) if escaping else "")
+    values = VALUES if spec.dtype == np.float64 else SMALL_VALUES
+    return said("passed", missed(outcome.random, values) if escaping else "")
 
 
-def missed(examples: int) -> str:
+def missed(examples: int, values: int = VALUES) -> str:
     """Say how likely it is that the adjoint identity held although a gradient is wrong.
 
     <dLdy, A v> - <dLdx, v> is a bilinear form in dLdy and v. If it is not zero everywhere, it is zero
-    for entries drawn uniformly from 256 values with probability at most 2/256 (Schwartz, Zippel).
+    for entries drawn uniformly from 256 values with probability at most 2/256 (Schwartz, Zippel); from 16, 2/16.
     """
-    exponent = examples * math.log10(2 / VALUES)
+    exponent = examples * math.log10(2 / values)
     return (
         f"a gradient wrong for the shape and parameters of one example escaped it with probability at most"
-        f" 2/{VALUES}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
+        f" 2/{values}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Case
@@ -117,7 +118,7 @@ class Choices:
         self.twins = [*twins, ("height", "width")] if has_pairs else [*twins]
         keywords = [name for name, choice in choices.items() if choice.expects]
         flags = ["square"] * bool(self.twins) + ["bias"] * has_bias
-        known = [*keywords, *flags, "gradients"]
+        known = [*keywords, *flags, "gradients", "dtype"]
         for name in given:
             if name not in known:
                 raise SpecError(f"{spec} has no keyword {name}: it has {', '.join(known)}")
@@ -219,6 +220,8 @@ class Choices:
         if "gradients" in self.given:
             gradients = self.given["gradients"]
             spec = replace(spec, gradients=gradients, kinks=spec.kinks if "x" in gradients else ())
+        dtype = self.given.get("dtype", np.float64)
+        spec = spec.in_float32() if dtype is np.float32 else replace(spec, dtype=dtype)
         fixed = tuple(name for name, values in self.only.items() if len(values) == 1)
         limits = (self.limit,) if self.limit else ()
         return replace(spec, fixed=fixed, restrictions=limits, usual=None if limits else spec.usual)

@@ -56,8 +56,10 @@ class Layer:
     def assign(self, name: str, value: Given) -> None:
         """Set a parameter to another array."""
         if self._script:
-            self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
+            variable = self._variable(name, self._in_dtype(value))
+            self._script.assign(self._written, name, variable, copy=not isinstance(value, Held))
         self._parameters[name] = value
+        value = self._in_dtype(value)
         _guarded(f"setting {name}", lambda: self.instance.set(name, value))
 
     def overwrite(self, name: str, values: Array) -> None:
@@ -76,6 +78,7 @@ class Layer:
 
     def hold(self, name: str, array: Array) -> Held:
         """Hold an array, in its memory layout, where the layer lives; the script calls it by this name."""
+        array = self.spec.given(array)
         held = self.instance.hold(array)
         if self._script:
             self._script.know(held, self._script.array(name, array, fresh=True))
@@ -162,16 +165,18 @@ class Layer:
     def attempt(self, method: str, *given: Array) -> None:
         """Call a method with arguments that it should refuse, and raise what it raises."""
         if self._script:
-            variables = {name: self._given(name, array) for name, array in zip(("x", "dLdy"), given, strict=False)}
+            shown = zip(("x", "dLdy"), map(self.spec.given, given), strict=False)
+            variables = {name: self._given(name, array) for name, array in shown}
             results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.spec.gradients]
             self._script.call(method, self._written, results, variables)
             self._script.remark("should be refused")
-        self.instance.call(method, *given)
+        self.instance.call(method, *map(self.spec.given, given))
 
     def _call(self, method: str, results: list[str], *, hold: bool = False, **given: Given) -> Any:
         """Call a method, and write the call down."""
         if self.trial.calls is not None:
             self._keep(**given)
+        given = {name: self._in_dtype(value) for name, value in given.items()}
         if not self._script:
             call = self.instance.call_and_hold if hold else self.instance.call
             return _guarded(method, lambda: call(method, *given.values()))
@@ -188,6 +193,9 @@ class Layer:
             for value, kept in zip(given.values(), held, strict=True):
                 if not isinstance(value, Held) and not np.array_equal(value, kept.read(), equal_nan=True):
                     self._script.copies_needed = True
+
+    def _in_dtype(self, value: Given) -> Given:
+        return value if isinstance(value, Held) else self.spec.given(value)
 
     def _keep(self, x: Given, dLdy: Given | None = None) -> None:
         """Keep the case of a call, as it would be asked plainly."""
@@ -217,7 +225,7 @@ class Layer:
         """Return n * mean, a whole number where it differs from one by the rounding of a division only."""
         total = np.asarray(mean * n)
         nearest = np.rint(total)
-        total = np.where(abs(total - nearest) <= 4 * np.finfo(float).eps * abs(total), nearest, total)
+        total = np.where(abs(total - nearest) <= 4 * np.finfo(self.spec.dtype).eps * abs(total), nearest, total)
         if self._script:
             self._script.know(total, f"{n} * {self._script.variable(mean)}")
         return total
@@ -243,7 +251,8 @@ class Layer:
         if array.dtype.kind not in "fiub":
             said = f"{what} returned an array of {array.dtype}, but should return real numbers"
             raise PropertyFailed(said, shows=self.last_result()).about("form")
-        return array
+        # What is computed from results in float32 is not to be rounded once more.
+        return array.astype(float) if array.dtype == np.float32 == self.spec.dtype else array
 
     def _read(self, what: str, read: Callable[[], Any]) -> Array:
         return self._real(what, _guarded(what, read))

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from verification.case import Array, Case
+from verification.case import Array, Case, small, whole
 from verification.drawing import sample
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ class LayerSpec:
                 those of every layer
     fixed       names of settings that are constants of the layer: passed on only to a `make` that has
                 parameters of these names
+    dtype       numpy.float64, or numpy.float32 for a layer that works in that only: it is given arrays of this
+                dtype. `in_float32` draws whole numbers so small that float32 is exact
     absent      names of parameters that the layer does not have, and that count as zero: ("b",)
     restrictions  what limits the cases: `where` adds one
     """
@@ -193,6 +196,7 @@ class LayerSpec:
     mistakes: tuple["Mistake", ...] = ()
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
     fixed: tuple[str, ...] = ()
+    dtype: type[np.floating] = np.float64
     absent: tuple[str, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
 
@@ -217,6 +221,41 @@ class LayerSpec:
             restrictions=(*self.restrictions, limit),
         )
 
+    def in_float32(self) -> "LayerSpec":
+        """Return the spec of a layer that works in float32 only, with whole numbers of which float32 holds all sums.
+
+        SpecError unless rtol is 0: the tolerance of a smooth layer is for float64.
+        """
+        if self.rtol:
+            raise SpecError(f"dtype=numpy.float32 is for layers that are checked exactly, but {self.name} has an rtol")
+
+        def reduced(case: Case) -> Case:
+            arrays = {name: a if name in self.constants else small(a) for name, a in case.arrays.items()}
+            return replace(case, arrays=arrays)
+
+        def within(case: Case) -> Case:
+            """Return an extreme case: 2^200 is beyond float32, 2^100 is not."""
+            x = case.arrays["x"]
+            return replace(case, arrays={**case.arrays, "x": x / 2.0**100}) if np.max(abs(x)) > 2.0**120 else case
+
+        return replace(
+            self,
+            dtype=np.float32,
+            cases=self.cases.map(reduced),
+            usual=None if self.usual is None else self.usual.map(reduced),
+            extremes=None if self.extremes is None else self.extremes.map(within),
+            realistic=None if self.realistic is None else reduced(self.realistic),
+        )
+
+    def whole(self, name: str, seed: int, shape: tuple[int, ...]) -> Array:
+        """Return the whole numbers drawn under this name, small for a layer in float32."""
+        drawn = whole(name, seed, shape)
+        return small(drawn) if self.dtype == np.float32 else drawn
+
+    def given(self, array: Array) -> Array:
+        """Return an array of float64 in the dtype that the layer works in; any other as it is."""
+        return array.astype(self.dtype) if array.dtype == np.float64 != self.dtype else array
+
     def __post_init__(self) -> None:
         for field in ("parameters", "constants", "gradients", "affine_in", "fixed", "absent"):
             names = getattr(self, field)
@@ -234,6 +273,8 @@ class LayerSpec:
             raise SpecError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
         if self.kinks and "x" not in self.gradients:
             raise SpecError(f"kinks are of dLdx, which gradients should name then, but they are {self.gradients}")
+        if self.dtype not in (np.float64, np.float32):
+            raise SpecError(f"dtype should be numpy.float64 or numpy.float32, but it is {self.dtype!r}")
         if self.rtol < 0:
             raise SpecError(f"rtol should be at least 0, but it is {self.rtol}")
         if self.rtol and not self.rtol_reason:

@@ -25,6 +25,9 @@ included, errs by a few log2(n) 2^-53 of that: below 1e-12 of the largest entry 
 A wrong whole number is off by 1, more than 1e-9 of any entry below 10^9. So 1e-9 lies in a wide gap.
 """
 
+ROUNDING_IN_FLOAT32 = 2.0**-19
+"""The same for a layer in float32, of 32 units of 2^-24; but never more than 1/4, since a wrong number is off by 1."""
+
 PLACE, HERE = "place of x", "among small whole numbers"
 """The choice where x lies, for a layer with kinks, and what the simplest cases choose."""
 
@@ -73,8 +76,10 @@ class Trial:
     @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
-        scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
-        return self._draw("dLdy", self.y.shape, lambda: np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape)))
+        large = self.case.seed > 2 and self.spec.dtype == np.float64
+        scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if large else 1.0
+        shape = self.y.shape
+        return self._draw("dLdy", shape, lambda: np.asarray(scale * self.spec.whole("dLdy", self.case.seed, shape)))
 
     @property
     def declares_dLdy(self) -> bool:  # noqa: N802
@@ -83,7 +88,7 @@ class Trial:
 
     def whole(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: whole numbers, uniform on -128 ... 127."""
-        return self._draw(name, shape, lambda: whole(name, self.case.seed, shape))
+        return self._draw(name, shape, lambda: self.spec.whole(name, self.case.seed, shape))
 
     def real(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: numbers with all the bits of a float64."""
@@ -120,7 +125,7 @@ class Trial:
             return self.arguments
         if self._place == HERE:
             return {**self.arguments, "x": ordered(self.x)}
-        shift = 2.0**33 if far and self._place == "far" else 0.0
+        shift = 2.0**33 if far and self._place == "far" and self.spec.dtype == np.float64 else 0.0
         return {**self.arguments, "x": spaced(self.x, 258) * self.unit + shift}
 
     @property
@@ -224,20 +229,31 @@ class Trial:
             return
         error = np.abs(actual - expected)
         largest = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-        wrong = ~(error <= (self.spec.rtol or ROUNDING) * largest) & ~(np.isnan(actual) & np.isnan(expected))
+        wrong = ~(error <= self.allowance(largest)) & ~(np.isnan(actual) & np.isnan(expected))
         if not wrong.any():
             if not self.spec.rtol:
                 self.rounded = max(self.rounded, float(np.max(error)))
             return
-        slight = (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all()
+        slight = ""
+        if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
+            slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
         raise PropertyFailed(
-            f"{name} is wrong{because}{', if only slightly: computed in less than float64?' * bool(slight)}",
+            f"{name} is wrong{because}{slight}",
             entries(label, actual, expected, wrong),
             int(wrong.sum()),
             actual.size,
             (label, actual, expected),
             shows,
         ).about("values", array)
+
+    def allowance(self, largest: float) -> float:
+        """Return the error allowed to an array whose largest entry is this."""
+        allowed = self._tolerance * largest
+        return allowed if self.spec.dtype == np.float64 else min(allowed, 0.25)
+
+    @property
+    def _tolerance(self) -> float:
+        return self.spec.rtol or (ROUNDING if self.spec.dtype == np.float64 else ROUNDING_IN_FLOAT32)
 
     def skips(self, array: str) -> bool:
         """Return whether an array is not judged, since its plain answer is wrong; note that something is, if it is."""
@@ -263,11 +279,15 @@ class Trial:
         known = self.script.variable(result) if self.script else ""
         return of.format(known) if known else ""
 
-    def nearly_whole(self, array: Array) -> Array | None:
-        """Return the array rounded to whole numbers, or None if it is further from them than rounding."""
+    def nearly_whole(self, array: Array, of: float = 1.0) -> Array | None:
+        """Return the array rounded to whole numbers, or None if it is further from them than rounding.
+
+        It may be a difference of larger numbers, up to `of`, whose rounding it has in float32.
+        """
         nearest = np.rint(array)
         error = float(np.max(abs(array - nearest), initial=0.0))
-        if not error <= ROUNDING * max(1.0, float(np.max(abs(nearest), initial=0.0))):  # not a number, too
+        largest = max(1.0, of if self.spec.dtype == np.float32 else 1.0, float(np.max(abs(nearest), initial=0.0)))
+        if not error <= self.allowance(largest):  # not a number, too
             return None
         self.rounded = max(self.rounded, error)
         return nearest
@@ -352,7 +372,7 @@ class Trial:
             return whole_product(*left) == whole_product(*right)
         here, there = left[0] * left[1], right[0] * right[1]
         size = max(1.0, float(np.sum(abs(here)) + np.sum(abs(there))))
-        return bool(abs(np.sum(here) - np.sum(there)) <= (self.spec.rtol or ROUNDING) * size)
+        return bool(abs(np.sum(here) - np.sum(there)) <= self._tolerance * size)
 
 
 def _contradicts(name: str) -> PropertyFailed:

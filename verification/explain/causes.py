@@ -19,7 +19,7 @@ from verification.observe import NOT_ASKED, Answer, Row, ask, observe, tell
 from verification.properties import of_gradients
 from verification.search import Asking, search
 from verification.spec import LayerSpec
-from verification.trial import ROUNDING, Trial
+from verification.trial import Trial
 
 DRAWN, USUAL = 50, 40
 """Cases that are observed: anything small, and near what people use."""
@@ -338,7 +338,7 @@ def _is_gradient_of_forward(answer: Answer) -> bool:
             return False
         change = change + sign * y
     left, right = float(np.sum(trial.dLdy * change)) / (2 * unit), float(np.sum(answer.actual * v))
-    return abs(left - right) <= ROUNDING * max(1.0, abs(left), abs(right))
+    return abs(left - right) <= trial.allowance(max(1.0, abs(left), abs(right)))
 
 
 # One cause

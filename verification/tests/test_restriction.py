@@ -9,10 +9,14 @@ import pytest
 
 import verification
 from verification import SpecError, check, convolution2d, dense, leaky_relu, max_pooling2d, relu, verify
+from verification.case import small, whole
 from verification.catalogue import SECTIONS
 from verification.construction import misfit, passed
 from verification.drawing import sample
 from verification.properties import properties
+from verification.script import literal
+from verification.strategies import ordered
+from verification.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("verdict_only")
 
@@ -385,3 +389,94 @@ def test_verify_takes_a_rare_condition_without_a_health_check():
     spec = dense(RIGHT["dense"]).where(lambda case: case.arrays["x"].sum() % 200 == 0)
     collected = properties(spec)[0]
     verify(spec, examples=20)(collected=collected)
+
+
+def in_float32(layer, names=("W", "b")):
+    """The layer, which takes and gives nothing but float32."""
+
+    def forward(self, x):
+        assert {x.dtype, *(getattr(self, name).dtype for name in names)} == {np.dtype(np.float32)}
+        return np.asarray(layer.forward(self, x), np.float32)
+
+    def backprop(self, x, dLdy):
+        assert x.dtype == dLdy.dtype == np.float32
+        returned = layer.backprop(self, x, dLdy)
+        return tuple(np.float32(one) for one in returned) if isinstance(returned, tuple) else np.float32(returned)
+
+    return type("InFloat32", (layer,), {"forward": forward, "backprop": backprop})
+
+
+EXACT = ["convolution", "max_pooling", "average_pooling2d", "global_average_pooling", "leaky_relu", "dropout"]
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_right_layer_in_float32_passes(name):
+    layer = in_float32(RIGHT[name], ("W", "b") if name == "convolution" else ())
+    report = check(getattr(verification, name)(layer, dtype=np.float32), examples=15, strict=True)
+    assert not report.failures, report
+
+
+def test_float32_holds_all_sums_of_what_is_drawn():
+    for name in (*EXACT, "dense", "convolution2d", "transposed_convolution2d", "max_pooling2d", "flatten", "relu"):
+        spec = getattr(verification, name)(RIGHT[name], dtype=np.float32)
+        assert spec.realistic
+        for case in [*sample(spec.cases, 30, 0), spec.realistic]:
+            trial = Trial(spec, case)
+            largest = {name: abs(array) + 2 * abs(trial.whole(f"v for {name}", array.shape))
+                       for name, array in trial.arguments.items() if name not in spec.constants}  # fmt: skip
+            sums = [trial.reference(**largest), *trial.gradient(3 * abs(trial.dLdy), **largest).values()]
+            assert max(float(np.max(abs(array))) for array in sums) < 2**24
+            for array in trial.smooth_arguments().values():
+                assert np.array_equal(array.astype(np.float32), array)
+            x = trial.smooth_arguments()["x"] + trial.unit * trial.whole("v for x", trial.x.shape)
+            assert np.array_equal(x.astype(np.float32), x)
+
+
+def off_by_a_little(layer, error):
+    """Its dLdW has one entry that is off by this part of it."""
+
+    def backprop(self, x, dLdy):
+        dLdx, dLdW, dLdb = layer.backprop(self, x, dLdy)
+        dLdW.flat[0] *= np.float32(1 + error)
+        return dLdx, dLdW, dLdb
+
+    return type("Off", (layer,), {"backprop": backprop})
+
+
+@pytest.mark.parametrize("name", ["dense", "convolution", "convolution2d"])
+def test_an_error_of_one_part_in_ten_to_the_fifth_is_found_in_float32(name):
+    layer = off_by_a_little(in_float32(RIGHT[name]), 1e-5)
+    report = check(getattr(verification, name)(layer, dtype=np.float32), examples=60)
+    found = {item.name for item in report.failures}
+    assert {"backprop_is_the_adjoint", "backprop_matches_directional_differences"} & found
+    assert "float64" not in str(report)
+
+
+def test_float16_inside_is_found_in_float32_and_the_script_is_in_float32():
+    right = RIGHT["dense"]
+    half = {"forward": lambda self, x: right.forward(self, x.astype(np.float16)).astype(np.float32)}
+    report = check(dense(type("Half", (in_float32(right),), half), dtype=np.float32), examples=20)
+    assert "rounding_stays_within_the_bound" in {item.name for item in report.failures}
+    wrong = {"forward": lambda self, x: right.forward(self, x) + np.float32(1)}
+    report = check(dense(type("More", (in_float32(right),), wrong), dtype=np.float32), examples=5)
+    found: Any = next(cause for cause in report.causes if cause.property_name == "forward_matches_reference")
+    arrays = [line for line in found.counterexample.script.splitlines() if line.startswith(("W = ", "x = ", "b = "))]
+    assert len(arrays) == 3
+    assert all("dtype=np.float32" in line for line in arrays)
+
+
+def test_a_large_array_in_float32_is_written_by_its_rule():
+    for array in (small(whole("x", 7, (9, 9))), ordered(whole("x", 7, (9, 9))), whole("x", 7, (9, 9))):
+        lines = [line.replace("{}", "x") for line in literal(array.astype(np.float32), "x", 7)]
+        assert len("".join(lines)) < 400
+        made: dict[str, Any] = {}
+        exec("\n".join(["import random", "import numpy as np", f"x = {lines[0]}", *lines[1:]]), made)
+        assert made["x"].dtype == np.float32
+        assert np.array_equal(made["x"], array)
+
+
+def test_float32_is_for_layers_that_are_checked_exactly():
+    with pytest.raises(SpecError, match="is for layers that are checked exactly, but tanh has an rtol"):
+        verification.tanh(RIGHT["tanh"], dtype=np.float32)
+    with pytest.raises(SpecError, match=r"dtype should be numpy\.float64 or numpy\.float32, but it is 'half'"):
+        dense(RIGHT["dense"], dtype="half")
