@@ -5,7 +5,9 @@ function that makes a case of one value of each. A keyword of the name of a choi
 
 A keyword is one value, or a list or range of the values to draw from: stride=1, batch=[1, 8],
 out_channels=range(1, 5). Where a setting has one for the height and one for the width, a value is one number for both
-or a pair: kernel_size=(3, 5).
+or a pair: kernel_size=(3, 5). square=True makes height and width equal, of the image too; square=int passes each of
+these settings as one number as well. bias=False is for a layer that has none, gradients=() for one without backprop,
+gradients=("W", "b") for one without dLdx, dtype=numpy.float32 for one that works in nothing else.
 """
 
 import math
@@ -122,12 +124,17 @@ class Choices:
         for name in given:
             if name not in known:
                 raise SpecError(f"{spec} has no keyword {name}: it has {', '.join(known)}")
+        self.as_one = [name for name, choice in choices.items() if choice.pair] if given.get("square") is int else []
         for flag in flags:
-            if not isinstance(given.get(flag, True), bool):
+            if not (isinstance(given.get(flag, True), bool) or (flag == "square" and self.as_one)):
                 raise SpecError(f"{spec}: {flag} should be True or False, but it is {given[flag]!r}")
         self.only = {name: self._values(name, choices[name]) for name in keywords if name in given}
         self.square = bool(given.get("square"))
-        said = [f"{name}={given[name]!r}" for name in given if name in (*keywords, "square")]
+        said = [
+            "square=True" if name == "square" else f"{name}={value!r}"
+            for name, value in given.items()
+            if name in keywords or (name == "square" and value)
+        ]
         self.limit = Restriction(", ".join(said), self._obeys) if self.only or self.square else None
 
     def _values(self, name: str, choice: Choice) -> list[Any]:
@@ -224,7 +231,9 @@ class Choices:
         spec = spec.in_float32() if dtype is np.float32 else replace(spec, dtype=dtype)
         fixed = tuple(name for name, values in self.only.items() if len(values) == 1)
         limits = (self.limit,) if self.limit else ()
-        return replace(spec, fixed=fixed, restrictions=limits, usual=None if limits else spec.usual)
+        return replace(
+            spec, fixed=fixed, as_one=tuple(self.as_one), restrictions=limits, usual=None if limits else spec.usual
+        )
 
 
 def _by_axis(name: str) -> list[str]:

@@ -16,9 +16,15 @@ def arguments(make: Callable[..., Any], settings: Mapping[str, Any]) -> tuple[tu
     return tuple(settings.values()), {}
 
 
-def passed(make: Callable[..., Any], settings: Mapping[str, Any], fixed: tuple[str, ...]) -> Mapping[str, Any]:
-    """Return the settings that make is called with: of those that are fixed, only the ones that it takes."""
-    return {name: settings[name] for name in _passed(make, tuple(settings), fixed)} if fixed else settings
+def passed(
+    make: Callable[..., Any], settings: Mapping[str, Any], fixed: tuple[str, ...], as_one: tuple[str, ...] = ()
+) -> Mapping[str, Any]:  # fmt: skip
+    """Return the settings that make is called with: of those that are fixed, only the ones that it takes.
+
+    Of pairs that are to be passed `as_one` number only the first.
+    """
+    kept = _passed(make, tuple(settings), fixed) if fixed else tuple(settings)
+    return {name: settings[name][0] if name in as_one else settings[name] for name in kept}
 
 
 @lru_cache(maxsize=64)

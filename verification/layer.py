@@ -37,7 +37,7 @@ class Layer:
         self._forwarded: object = None
         self._parameters: dict[str, Given] = {}
         make = self.spec.make
-        settings = passed(make, trial.case.settings, self.spec.fixed)
+        settings = passed(make, trial.case.settings, self.spec.fixed, self.spec.as_one)
         if self._script:
             self._written = self._script.construct(settings)
         args, kwargs = arguments(make, settings)

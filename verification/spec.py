@@ -165,6 +165,7 @@ class LayerSpec:
                 those of every layer
     fixed       names of settings that are constants of the layer: passed on only to a `make` that has
                 parameters of these names
+    as_one      names of settings that are pairs and are passed on as one number, for square windows
     dtype       numpy.float64, or numpy.float32 for a layer that works in that only: it is given arrays of this
                 dtype. `in_float32` draws whole numbers so small that float32 is exact
     absent      names of parameters that the layer does not have, and that count as zero: ("b",)
@@ -196,6 +197,7 @@ class LayerSpec:
     mistakes: tuple["Mistake", ...] = ()
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
     fixed: tuple[str, ...] = ()
+    as_one: tuple[str, ...] = ()
     dtype: type[np.floating] = np.float64
     absent: tuple[str, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
@@ -257,7 +259,7 @@ class LayerSpec:
         return array.astype(self.dtype) if array.dtype == np.float64 != self.dtype else array
 
     def __post_init__(self) -> None:
-        for field in ("parameters", "constants", "gradients", "affine_in", "fixed", "absent"):
+        for field in ("parameters", "constants", "gradients", "affine_in", "fixed", "as_one", "absent"):
             names = getattr(self, field)
             if isinstance(names, str):
                 raise SpecError(f"{field} should be a tuple of names, but is the text {names!r}: write ({names!r},)")

@@ -129,7 +129,7 @@ class Plain:
 
 class Flipped(Plain):
     def backprop(self, x, dLdy):
-        dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+        dLdx, dLdW, dLdb = Plain.backprop(self, x, dLdy)
         return dLdx, dLdW[..., ::-1, ::-1], dLdb
 
 
@@ -155,6 +155,23 @@ def test_a_planted_bug_is_found_under_a_restriction_and_the_script_makes_the_cal
     assert made.startswith("layer = Flipped(in_channels=")
     assert "kernel_size=(" in made
     assert not any(f"{name}=" in made for name in NEITHER)
+
+
+class OneNumber(Plain):
+    """A convolution with square filters, whose side is one number."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1):
+        assert stride == 1
+        super().__init__(in_channels, out_channels, (kernel_size, kernel_size))
+
+
+def test_square_settings_are_passed_as_one_number_to_a_layer_that_takes_one():
+    report = check(convolution2d(OneNumber, **NEITHER, square=int), examples=20)
+    assert report.passed, report
+    assert report.restrictions[0].endswith("groups=1, square=True")
+    wrong = type("Wrong", (OneNumber,), {"backprop": Flipped.backprop, "__init__": OneNumber.__init__})
+    found: Any = check(convolution2d(wrong, **NEITHER, square=int, kernel_size=2), examples=20).causes[0]
+    assert "kernel_size=2, stride=1)" in found.counterexample.script
 
 
 def in_order(channels, filters, k, s, p): ...
