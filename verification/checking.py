@@ -70,7 +70,7 @@ def restricted(spec: LayerSpec) -> tuple[str, ...]:
     settings = sample(spec.cases, 1, 0)[0].settings if spec.fixed else {}
     kept = passed(spec.make, settings, spec.fixed)
     if lacking := [name for name in settings if name not in kept]:
-        said.append(f"Not passed to the constructor, which has no such parameters: {', '.join(lacking)}")
+        said.append(f"Not passed on, for lack of a parameter of that name: {', '.join(lacking)}")
     return tuple(said)
 
 

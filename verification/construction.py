@@ -34,7 +34,7 @@ def _passed(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, 
     A fixed setting is passed in its order only where there is a parameter for it that has no default: one of
     another name that has may mean anything.
     """
-    taken = _signature(getattr(make, "original", make))
+    taken = _signature(_called(make))
     if taken is None or not set(fixed) & set(names):
         return names
     by_name = tuple(name for name in names if name not in fixed or takes(make, name))
@@ -52,10 +52,17 @@ def _passed(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, 
 
 def takes(make: Callable[..., Any], name: str) -> bool:
     """Return whether what makes the layer, or is adapted to it, takes a parameter of this name."""
-    taken = _signature(getattr(make, "original", make))
+    taken = _signature(_called(make))
     if taken is None or name in taken:
         return True
     return not hasattr(make, "original") and any(one.kind == one.VAR_KEYWORD for one in taken.values())
+
+
+def _called(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what gets the settings: make, what is adapted, or of a torch.autograd.Function its forward."""
+    original: Any = getattr(make, "original", make)
+    spelling = getattr(make, "spelling", None)
+    return original.forward if isinstance(original, type) and spelling and not spelling.construct else original  # type: ignore[attr-defined,no-any-return]
 
 
 def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:

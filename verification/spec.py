@@ -102,7 +102,7 @@ class Restriction:
     def is_possible(self) -> bool:
         """Return whether it holds of any case, of those that are drawn without it."""
         assert self.source is not None
-        return any(case is not None and self.holds(case) for n in (10, MANY) for case in sample(self.source, n, n))
+        return any(case is not None and self.holds(case) for n in (10, 100, MANY) for case in sample(self.source, n, n))
 
     def told(self) -> str:
         """Return what the report says of it."""

@@ -142,7 +142,7 @@ def causes(observed: Observed, seed: int = 0) -> list[Cause]:
     gradients = [f"dLd{name}" for name in observed.spec.gradients]
     groups = [
         *_of_a_call(observed, ["y"]),
-        *_of_a_call(observed, gradients),
+        *(_of_a_call(observed, gradients) if gradients else []),
     ]
     groups = _told_once(observed, groups)
     return [_cause(observed, group, seed) for group in groups]
