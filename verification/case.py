@@ -18,6 +18,9 @@ Option = TypeVar("Option")
 VALUES = 256
 """Whole numbers are drawn uniformly from this many: -128 ... 127."""
 
+SMALL_VALUES = 16
+"""Those for float32 are from this many: -8 ... 7."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -62,6 +65,20 @@ def whole(name: str, seed: int, shape: tuple[int, ...]) -> Array:
     raw = np.frombuffer(Random(f"{name}{seed}").randbytes(count), np.int8)
     values: Array = raw.astype(np.float64).reshape(shape)
     return values
+
+
+def small(array: Array) -> Array:
+    """Return whole numbers brought from -128 ... 127 to -8 ... 7, so that float32 holds large sums of their products.
+
+    Those up to 8 stay as they are. Multiples of a number stay multiples of it; but large ones, multiples of 2^12, are
+    made as small as others.
+    """
+    if not array.any():
+        return array
+    array = array / 2.0**12 if (array % 2**12 == 0).all() else array
+    step = float(np.gcd.reduce(array.astype(np.int64), axis=None))
+    units = array / step
+    return array if np.max(abs(units)) <= 8 else step * np.floor(units / 16)
 
 
 def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:

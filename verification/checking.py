@@ -4,14 +4,17 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from verification.case import VALUES, Case
+import numpy as np
+
+from verification.case import SMALL_VALUES, VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.clock import SECONDS, Clock, TimeUp
+from verification.construction import passed
 from verification.declaration import examine
-from verification.drawing import quiet
+from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
-from verification.failure import Stopped
+from verification.failure import ALREADY_WRONG, Stopped
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, of_gradients, properties
@@ -25,9 +28,6 @@ from verification.properties.required import (
 from verification.report import Report
 from verification.search import Outcome, search, smallest, survey
 from verification.spec import LayerSpec
-
-ALREADY_WRONG = "what it judges is wrong already when asked plainly"
-"""Why a property was not judged."""
 
 NO_TIME = "no time was left"
 """Why a property was not tried."""
@@ -60,11 +60,14 @@ def check(
     examine(spec)
     spec = replace(in_a_fork(spec) if isolated else spec, clock=Clock(seconds))
     spec = with_named_values(spec)
+    for limit in spec.restrictions:
+        limit.drawn = limit.excluded = 0
     profile = quiet(examples)
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     spec.clock.share = 0.5
     outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
+    excluded = restricted(spec)
     known = frozenset().union(*(outcome.wrong for outcome in outcomes.values()))
     # A large case takes long to simplify, and is of no use beside a small one.
     small = any(outcome.case and item.kind == "required" for item, outcome in outcomes.items())
@@ -78,7 +81,17 @@ def check(
         if outcomes[item].case and not outcomes[item].failure:
             progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
             outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
-    return report_on(spec, {item: outcomes[item] for item in items}, strict, progress)
+    return replace(report_on(spec, {item: outcomes[item] for item in items}, strict, progress), restrictions=excluded)
+
+
+def restricted(spec: LayerSpec) -> tuple[str, ...]:
+    """Return what the report says of the cases that were not tried, and of settings that the constructor lacks."""
+    said = [limit.told() for limit in spec.restrictions]
+    settings = sample(spec.cases, 1, 0)[0].settings if spec.fixed else {}
+    kept = passed(spec.make, settings, spec.fixed)
+    if lacking := [name for name in settings if name not in kept]:
+        said.append(f"Not passed on, for lack of a parameter of that name: {', '.join(lacking)}")
+    return tuple(said)
 
 
 def check_at(spec: LayerSpec, case: Case) -> Report:
@@ -121,7 +134,9 @@ def report_on(
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
-    return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, _limited(spec, outcomes), grid)
+    return Report(
+        spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, limited=_limited(spec, outcomes), grid=grid
+    )
 
 
 def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:
@@ -154,6 +169,8 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     failure = outcome.failure
     assert failure is not None
     why = () if outcome.stopped else meaning(item.name, failure)
+    if spec.dtype == np.float32:
+        why = tuple(one for one in why if one.family != "float32-inside")
     if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
         why = why_at_ties(spec)
     return Cause(
@@ -183,7 +200,7 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
     if not outcome.examples and spec.clock.limited:
         return said("not judged", NO_TIME)
     if not outcome.judged:
-        return said("not judged", ALREADY_WRONG)
+        return said("not judged", outcome.unjudged or ALREADY_WRONG)
     if outcome.rounded:
         return said(
             "note",
@@ -191,17 +208,18 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
             f" {outcome.largest_rounding:.1e}, where a sum of products is exact: right, as an FFT is",
         )
     escaping = outcome.random and item.function is of_gradients(spec) and not spec.rtol
-    return said("passed", missed(outcome.random) if escaping else "")
+    values = VALUES if spec.dtype == np.float64 else SMALL_VALUES
+    return said("passed", missed(outcome.random, values) if escaping else "")
 
 
-def missed(examples: int) -> str:
+def missed(examples: int, values: int = VALUES) -> str:
     """Say how likely it is that the adjoint identity held although a gradient is wrong.
 
     <dLdy, A v> - <dLdx, v> is a bilinear form in dLdy and v. If it is not zero everywhere, it is zero
-    for entries drawn uniformly from 256 values with probability at most 2/256 (Schwartz, Zippel).
+    for entries drawn uniformly from 256 values with probability at most 2/256 (Schwartz, Zippel); from 16, 2/16.
     """
-    exponent = examples * math.log10(2 / VALUES)
+    exponent = examples * math.log10(2 / values)
     return (
         f"a gradient wrong for the shape and parameters of one example escaped it with probability at most"
-        f" 2/{VALUES}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
+        f" 2/{values}, one wrong in all {examples} random examples with at most 10^{exponent:.0f}"
     )

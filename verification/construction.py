@@ -16,6 +16,55 @@ def arguments(make: Callable[..., Any], settings: Mapping[str, Any]) -> tuple[tu
     return tuple(settings.values()), {}
 
 
+def passed(
+    make: Callable[..., Any], settings: Mapping[str, Any], fixed: tuple[str, ...], as_one: tuple[str, ...] = ()
+) -> Mapping[str, Any]:  # fmt: skip
+    """Return the settings that make is called with: of those that are fixed, only the ones that it takes.
+
+    Of pairs that are to be passed `as_one` number only the first.
+    """
+    kept = _passed(make, tuple(settings), fixed) if fixed else tuple(settings)
+    return {name: settings[name][0] if name in as_one else settings[name] for name in kept}
+
+
+@lru_cache(maxsize=64)
+def _passed(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of the settings that are passed on: by name, or in their order where make has other names.
+
+    A fixed setting is passed in its order only where there is a parameter for it that has no default: one of
+    another name that has may mean anything.
+    """
+    taken = _signature(_called(make))
+    if taken is None or not set(fixed) & set(names):
+        return names
+    by_name = tuple(name for name in names if name not in fixed or takes(make, name))
+    if hasattr(make, "original") or _binds_by_name(make, by_name):
+        return by_name
+    places = [one for one in taken.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    endless = any(one.kind == one.VAR_POSITIONAL for one in taken.values())
+    in_order = names
+    while in_order and in_order[-1] in fixed and in_order[-1] not in taken:
+        if endless or (len(in_order) <= len(places) and places[len(in_order) - 1].default is inspect.Parameter.empty):
+            break
+        in_order = in_order[:-1]
+    return by_name if len(by_name) == len(places) < len(in_order) else in_order
+
+
+def takes(make: Callable[..., Any], name: str) -> bool:
+    """Return whether what makes the layer, or is adapted to it, takes a parameter of this name."""
+    taken = _signature(_called(make))
+    if taken is None or name in taken:
+        return True
+    return not hasattr(make, "original") and any(one.kind == one.VAR_KEYWORD for one in taken.values())
+
+
+def _called(make: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what gets the settings: make, what is adapted, or of a torch.autograd.Function its forward."""
+    original: Any = getattr(make, "original", make)
+    spelling = getattr(make, "spelling", None)
+    return original.forward if isinstance(original, type) and spelling and not spelling.construct else original  # type: ignore[attr-defined,no-any-return]
+
+
 def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
     """Return the text of the arguments in the call that makes the layer, by the names that its constructor has."""
     names = _names_by_position(make, tuple(settings)) or tuple(settings)
@@ -24,20 +73,28 @@ def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
     )
 
 
-def misfit(make: Callable[..., Any], names: tuple[str, ...]) -> str:
+def misfit(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, ...] = ()) -> str:
     """Say how a constructor differs from the call that the suite makes with settings of these names; "" if it fits."""
     taken = _parameters(make)
-    if taken is None or _binds_by_name(make, names):
+    called = _passed(make, names, fixed)
+    foreign = OTHER_MEANINGS.intersection(taken or ()) - set(names)
+    if taken is None or (_binds_by_name(make, called) and (called == names or not foreign)):
         return ""
-    foreign = OTHER_MEANINGS.intersection(taken) - set(names)
-    if _names_by_position(make, names) and not foreign:
+    if _names_by_position(make, called) and not foreign:
         return ""
-    return f"its constructor takes ({', '.join(taken)}), the suite calls it with ({', '.join(names)})"
+    rest = [name for name in names if name not in called]
+    more = f", and would with {', '.join(rest)} if it took parameters of these names" * bool(rest)
+    return f"its constructor takes ({', '.join(taken)}), the suite calls it with ({', '.join(called)}){more}"
 
 
 def _parameters(make: Callable[..., Any]) -> list[str] | None:
+    taken = _signature(make)
+    return None if taken is None else list(taken)
+
+
+def _signature(make: Callable[..., Any]) -> Mapping[str, inspect.Parameter] | None:
     try:
-        return list(inspect.signature(make).parameters)
+        return inspect.signature(make).parameters
     except (TypeError, ValueError):  # no signature to be had, as for some built-in types
         return None
 

@@ -16,7 +16,7 @@ from verification.case import Array, Case, indices
 from verification.construction import misfit
 from verification.drawing import sample
 from verification.failure import PropertyFailed
-from verification.spec import LayerSpec, SpecError
+from verification.spec import MANY, LayerSpec, SpecError
 from verification.trial import Trial
 
 CASES = 4
@@ -36,6 +36,9 @@ def examine(spec: LayerSpec) -> None:
     """Raise a SpecError unless the declaration holds on a few cases of its own."""
     if not callable(spec.make):
         raise SpecError(f"make should be a class or function that makes the layer, but is {_kind(spec.make)}")
+    for limit in spec.restrictions:
+        if not limit.is_possible():
+            raise SpecError(f"no case satisfies {limit.sentence}: of {MANY} that were drawn none does, so allow more")
     cases = _drawn("cases", spec.cases)
     for case in cases:
         cases_have_the_arrays_that_are_declared(spec, case)
@@ -64,7 +67,7 @@ def cases_have_the_arrays_that_are_declared(spec: LayerSpec, case: Case, field: 
     """x and each parameter and constant, x and the parameters of float64, and of whole numbers where rtol is 0."""
     if not isinstance(case, Case):
         raise SpecError(f"{field} should give Case objects, as strategies.cases(x=...) does, but gives {_kind(case)}")
-    for name in ("x", *spec.parameters, *spec.constants):
+    for name in ("x", *spec.parameters, *spec.constants, *spec.absent):
         if name not in case.arrays:
             where = "" if name == "x" else ", which parameters names" if name in spec.parameters else ", a constant"
             raise SpecError(
@@ -99,7 +102,7 @@ def cases_have_seeds_of_their_own(cases: Sequence[Case]) -> None:
 
 def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
     """Fit the settings to the constructor, by name or in their order."""
-    if said := misfit(spec.make, tuple(case.settings)):
+    if said := misfit(spec.make, tuple(case.settings), spec.fixed):
         raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
 
 
@@ -111,7 +114,7 @@ def adapter_fits(trial: Trial) -> None:
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:
     """All functions can be called with the arrays and the settings, by their names."""
-    given = ["x", *spec.parameters, *spec.constants, *case.settings]
+    given = ["x", *spec.parameters, *spec.constants, *spec.absent, *case.settings]
     for field, function in {"reference": spec.reference, "terms": spec.terms, "magnitude": spec.magnitude}.items():
         _takes(field, function, given)
     _takes("gradient", spec.gradient, ["dLdy", *given])
@@ -240,6 +243,8 @@ def _drawn(field: str, cases: Any) -> Sequence[Case]:
         raise SpecError(f"{field} should be a strategy of cases, but is {_kind(cases)}{call}")
     try:
         return sample(cases, CASES, seed=0)
+    except SpecError:
+        raise
     except Exception as error:
         raise SpecError(f"{field} cannot be drawn: {type(error).__name__}: {error}") from error
 

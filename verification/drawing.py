@@ -14,7 +14,7 @@ from verification.case import Case
 def quiet(examples: int, *, shrink: bool = True) -> settings:
     """Return settings that inherit nothing: the profile in force, "default" too, is the host project's.
 
-    No deadline and no check of speed, since a slow machine is not a wrong layer.
+    No deadline and no check of speed, since a slow machine is not a wrong layer; nor of what a rare condition rejects.
     """
     return settings(
         max_examples=examples,
@@ -22,7 +22,7 @@ def quiet(examples: int, *, shrink: bool = True) -> settings:
         derandomize=False,
         database=None,
         deadline=None,
-        suppress_health_check=(HealthCheck.too_slow,),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large),
         verbosity=Verbosity.quiet,
         print_blob=False,
         report_multiple_bugs=False,

@@ -112,7 +112,12 @@ def _json(value: float) -> float | str:
 
 
 class NotJudged(Exception):  # noqa: N818  no error
-    """A property has nothing to judge: what it needs is wrong already when it is asked plainly."""
+    """A property has nothing to judge: unless a reason is given, what it needs is wrong already when asked plainly."""
+
+
+ALREADY_WRONG = "what it judges is wrong already when asked plainly"
+OUTSIDE = "needs what the restriction excludes"
+NO_GRADIENT = "needs a gradient that backprop does not return"
 
 
 class Stopped(BaseException):

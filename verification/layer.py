@@ -10,8 +10,8 @@ import numpy as np
 
 from verification.adapters.adapter import Adapted
 from verification.case import Array
-from verification.construction import arguments
-from verification.failure import Crashed, PropertyFailed
+from verification.construction import arguments, passed
+from verification.failure import NO_GRADIENT, Crashed, NotJudged, PropertyFailed
 from verification.instance import Held, Here, Instance
 from verification.script import name as script_name
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from verification.trial import Trial
 
 Given = Array | Held
+
+
+class Gradients(dict[str, Array]):
+    """The gradients of backprop, by argument; there is nothing to judge in one that the layer does not return."""
+
+    def __missing__(self, name: str) -> Array:
+        raise NotJudged(NO_GRADIENT)
 
 
 class Layer:
@@ -49,6 +56,8 @@ class Layer:
     def _make(self, x: Array) -> Instance:
         """Make the layer, for such an x, and set its parameters."""
         make, settings = self.spec.make, self.trial.case.settings
+        if not (self._adapted and self._adapted.given):
+            settings = passed(make, settings, self.spec.fixed, self.spec.as_one)
         inputs = {"x": x, **{name: _values(value) for name, value in self._parameters.items()}}
         if self._script:
             self._written = self._script.construct(settings, inputs)
@@ -87,8 +96,10 @@ class Layer:
             self._parameters[name] = value
             return
         if self._script:
-            self._script.assign(self._written, name, self._variable(name, value), copy=not isinstance(value, Held))
+            variable = self._variable(name, self._in_dtype(value))
+            self._script.assign(self._written, name, variable, copy=not isinstance(value, Held))
         self._parameters[name] = value
+        value = self._in_dtype(value)
         _guarded(f"setting {name}", lambda: self.instance.set(name, value))
 
     def overwrite(self, name: str, values: Array) -> None:
@@ -111,6 +122,7 @@ class Layer:
 
     def hold(self, name: str, array: Array) -> Held:
         """Hold an array, in its memory layout, where the layer lives; the script calls it by this name."""
+        array = self.spec.given(array)
         held = self.instance.hold(array)
         if self._script:
             self._script.know(held, self._script.array(name, array, fresh=True))
@@ -158,14 +170,18 @@ class Layer:
         if self._forwarded is not x and (self._forward_first or not straight):
             self.forward(x)
         self._forget()
+        gradients = Gradients()
+        if not self.spec.gradients:
+            return gradients
         names = [f"dLd{name}" for name in self.spec.gradients]
         returned = self._call("backprop", names, x=x, dLdy=dLdy)
-        gradients = {}
         for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
             gradients[name] = self._known(f"dLd{name}", self._real(f"backprop, for dLd{name},", gradient))
         if self.spec.parameter_gradients == "mean":
             n, own = len(_values(x)), self._attributes
-            return {name: self._times(n, array) if name in own else array for name, array in gradients.items()}
+            return Gradients(
+                (name, self._times(n, array) if name in own else array) for name, array in gradients.items()
+            )
         return gradients
 
     @property
@@ -186,7 +202,7 @@ class Layer:
         """Return y and the gradients, held, by what the script calls them."""
         y = self._call("forward", ["y"], hold=True, x=x)
         names = [f"dLd{name}" for name in self.spec.gradients]
-        gradients = self._separate(self._call("backprop", names, hold=True, x=x, dLdy=dLdy))
+        gradients = self._separate(self._call("backprop", names, hold=True, x=x, dLdy=dLdy)) if names else ()
         results = dict(zip(["y", *names], [y, *gradients], strict=True))
         for name, result in results.items():
             if not isinstance(result, Held):
@@ -218,9 +234,9 @@ class Layer:
         self.instance.call(method, *arguments.values())
 
     def _with_inputs(self, given: Mapping[str, Given]) -> dict[str, Given]:
-        """Return the arguments of a call, with the further inputs after x."""
+        """Return the arguments of a call in the layer's dtype, with the further inputs after x."""
         first = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
-        return {**first, **given}
+        return {name: self._in_dtype(value) for name, value in {**first, **given}.items()}
 
     def _written_arguments(self, given: Mapping[str, Given]) -> dict[str, str]:
         """Return the variables that a script gives the layer: those of the further inputs along with that of x."""
@@ -259,6 +275,9 @@ class Layer:
     def _timed(self, name: str, call: Callable[[], Any]) -> Any:
         return _guarded(name, lambda: self.spec.clock.run(call))
 
+    def _in_dtype(self, value: Given) -> Given:
+        return value if isinstance(value, Held) else self.spec.given(value)
+
     def _keep(self, x: Given, dLdy: Given | None = None) -> None:
         """Keep the arrays of a call: of those that are held a copy, since they may be written into."""
         assert self.trial.calls is not None
@@ -283,7 +302,7 @@ class Layer:
         """Return n * mean, a whole number where it differs from one by the rounding of a division only."""
         total = np.asarray(mean * n)
         nearest = np.rint(total)
-        total = np.where(abs(total - nearest) <= 4 * np.finfo(float).eps * abs(total), nearest, total)
+        total = np.where(abs(total - nearest) <= 4 * np.finfo(self.spec.dtype).eps * abs(total), nearest, total)
         if self._script:
             self._script.know(total, f"{n} * {self._script.variable(mean)}")
         return total
@@ -309,7 +328,8 @@ class Layer:
         if array.dtype.kind not in "fiub":
             said = f"{what} returned an array of {array.dtype}, but should return real numbers"
             raise PropertyFailed(said, shows=self.last_result()).about("form")
-        return array
+        # What is computed from results in float32 is not to be rounded once more.
+        return array.astype(float) if array.dtype == np.float32 == self.spec.dtype else array
 
     def _read(self, what: str, read: Callable[[], Any]) -> Array:
         return self._real(what, _guarded(what, read))

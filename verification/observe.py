@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from verification.case import Array, Case, indices, whole
+from verification.case import Array, Case, indices
 from verification.failure import PropertyFailed, name_of
 from verification.spec import LayerSpec
-from verification.trial import HERE, PLACE, ROUNDING, Trial
+from verification.trial import HERE, PLACE, Trial
 
 REDRAWS = 2
 """How often the values of a case are drawn again: where a layer is wrong, its answer may still be right by chance."""
@@ -42,7 +42,7 @@ class Answer:
         """Return whether the layer gave this, as exactly as the spec says."""
         if predicted is None or self.actual is None or self.actual.shape != predicted.shape:
             return False
-        allowed = (self.trial.spec.rtol or ROUNDING) * max(1.0, float(np.max(abs(predicted), initial=0.0)))
+        allowed = self.trial.allowance(max(1.0, float(np.max(abs(predicted), initial=0.0))))
         return bool((abs(self.actual - predicted) <= allowed).all())
 
 
@@ -98,7 +98,7 @@ def observe(spec: LayerSpec, cases: Iterable[Case]) -> list[Row]:
     rows = []
     for case in cases:
         case = replace(case, picked={PLACE: HERE})
-        variants = [case, *(redrawn(case, i) for i in range(REDRAWS) if not spec.rtol and not spec.constants)]
+        variants = [case, *(redrawn(spec, case, i) for i in range(REDRAWS) if not spec.rtol and not spec.constants)]
         rows.append(Row(case, tuple(ask(Trial(spec, variant)) for variant in variants)))
     return rows
 
@@ -120,11 +120,11 @@ def tell(answer: Answer) -> None:
         answer.trial.compare(name_of(answer.array), answer.actual, answer.right, shows=shown)
 
 
-def redrawn(case: Case, i: int) -> Case:
+def redrawn(spec: LayerSpec, case: Case, i: int) -> Case:
     """Return a case with other whole numbers in arrays of the same shapes."""
     seed = case.seed + 7 * i + 3
     arrays = {
-        name: array if indices(array) else whole(name, seed, array.shape)
+        name: array if indices(array) else spec.whole(name, seed, array.shape)
         for name, array in case.arrays.items()
         if name not in case.drawn
     }

@@ -8,13 +8,13 @@ from traceback import format_exc
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from verification.case import Case
-from verification.checking import ALREADY_WRONG, report_on
+from verification.checking import report_on
 from verification.declaration import problem_of
-from verification.failure import NotJudged, PropertyFailed
+from verification.failure import ALREADY_WRONG, NotJudged, PropertyFailed
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, properties
@@ -84,6 +84,8 @@ def _profile(examples: int | None) -> settings:
         max_examples=examples or profile.max_examples,
         phases=[phase for phase in profile.phases if phase != Phase.explain],
         deadline=None,
+        # A rare condition of `where` rejects many, which is no fault.
+        suppress_health_check=[*profile.suppress_health_check, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
 
 
@@ -134,4 +136,5 @@ class Failed(pytest.fail.Exception):  # type: ignore[name-defined,misc]  # mypy 
         finally:
             self.being_explained = False
         sentence = self.collected.name.replace("_", " ")
-        return "\n".join([f"{self.spec.name}: {sentence}", *blocks(report.causes)])
+        limits = [f"({limit.sentence})" for limit in self.spec.restrictions]
+        return "\n".join([f"{self.spec.name}: {sentence}", *limits, *blocks(report.causes)])

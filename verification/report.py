@@ -15,7 +15,8 @@ SCHEMA = 2
 class Report:
     """The verdict on one layer. Hardening properties count towards it only where strict.
 
-    limited why fewer examples were tried than asked for; "" if they were not
+    limited       why fewer examples were tried than asked for; "" if they were not
+    restrictions  what the cases were restricted to, and what that excluded
     grid    for which sizes it runs and is right, of a layer that is wrong and has such sizes
     """
 
@@ -23,6 +24,7 @@ class Report:
     properties: tuple[PropertyReport, ...]
     causes: tuple[Cause, ...] = ()
     strict: bool = False
+    restrictions: tuple[str, ...] = ()
     limited: str = field(default="", compare=False)
     grid: Grid | None = field(default=None, compare=False)
 
@@ -61,12 +63,13 @@ class Report:
         return {
             "name": self.name,
             "verdict": self.verdict,
+            **({"restrictions": list(self.restrictions)} if self.restrictions else {}),
             "causes": [cause.to_dict() for cause in self.causes],
             "properties": [item.to_dict() for item in self.properties],
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.name}: {self.verdict}", "", *blocks(self.mistakes)]
+        lines = [f"{self.name}: {self.verdict}", *self.restrictions, "", *blocks(self.mistakes)]
         lines += table(self.properties)
         lines += [f"  {self.limited}"] * bool(self.limited)
         return "\n".join([*lines, *short([(self.name, cause) for cause in self.notes])])

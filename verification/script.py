@@ -26,6 +26,7 @@ def literal(array: Array, name: str = "", seed: int = 0) -> list[str]:
     """
     plain = np.array(memory_of(array))  # the values alone, in C order
     dtype = "" if plain.dtype == np.float64 else f", dtype=np.{plain.dtype}"
+    cast = f".astype(np.{plain.dtype})" * bool(dtype)
     filled = np.argwhere(plain)
     if plain.size == 0 or (plain.size > 1 and len(filled) == 0):
         lines = [f"np.zeros({plain.shape}{dtype})"]
@@ -35,13 +36,15 @@ def literal(array: Array, name: str = "", seed: int = 0) -> list[str]:
         lines = [f"np.zeros({plain.shape}{dtype})"]
         lines += [f"{{}}[{', '.join(map(str, at))}] = {_text(plain[tuple(at)])}" for at in filled]
     elif len(set(steps := np.diff(plain.ravel().astype(float)))) == 1:
-        lines = [f"({float(plain.flat[0])} + {float(steps[0])} * np.arange({plain.size})).reshape({plain.shape})"]
+        lines = [f"({float(plain.flat[0])} + {float(steps[0])} * np.arange({plain.size})).reshape({plain.shape}){cast}"]
     elif np.array_equal(plain, drawn := whole(name, seed, plain.shape)):
-        lines = [_drawn(name, seed, plain.shape)]
+        lines = [_drawn(name, seed, plain.shape) + cast]
+    elif np.array_equal(plain, np.floor(drawn / 16)):
+        lines = [f"np.floor({_drawn(name, seed, plain.shape)} / 16){cast}"]
     elif np.array_equal(plain, ordered(drawn)):
         lines = [_drawn(name, seed, plain.shape), "ranks = np.argsort(np.argsort({}, axis=None, kind='stable'))"]
         lines += ["ranks = (ranks - np.count_nonzero({} < 0)).reshape({}.shape)  # all different, in the same order"]
-        lines += ["{} = np.where(ranks < 0, ranks, ranks + 1).astype(float)"]
+        lines += ["{} = np.where(ranks < 0, ranks, ranks + 1).astype(float)" + cast]
     else:
         lines = [f"np.array({_text(plain)}{dtype})"]
     return lines + _layout(array)

@@ -49,6 +49,8 @@ class Outcome:
     script: str = ""
     wrong: frozenset[str] = frozenset()
     """Arrays whose plain answers were wrong for any example."""
+    unjudged: str = ""
+    """Why the last example that was not judged was not, unless the plain answers are wrong."""
     noted: str = ""
     """The array that is wrong for `case`, if another property has found that."""
 
@@ -58,8 +60,8 @@ class Outcome:
         try:
             item.check(trial)
             self.judged += 1
-        except NotJudged:
-            pass
+        except NotJudged as reason:
+            self.unjudged = str(reason)
         except TimeUp:
             self.examples -= 1
             raise

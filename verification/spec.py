@@ -1,13 +1,17 @@
 """The one declaration: what a layer is, which cases are valid for it, and what is right for them."""
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+from hypothesis import reject
 from hypothesis import strategies as st
 
-from verification.case import Array, Case
+from verification.case import Array, Case, small, whole
 from verification.clock import Clock
+from verification.drawing import sample
 
 if TYPE_CHECKING:
     from verification.explain.knobs import Mistake
@@ -35,6 +39,90 @@ class BadArgument:
     call: Callable[[Any, Case], None]
 
 
+ALL = ("x, then the parameters",)
+"""The gradients that backprop returns, unless they are given."""
+
+DRAWS, MANY = 200, 1000
+"""So often a case is drawn again until a restriction holds. Where it holds of none of so many, there is none."""
+
+
+class Restriction:
+    """What limits the cases that are tried: a sentence for the report, and the condition.
+
+    `counted` says how many of the cases drawn it excluded: what a keyword excludes is hardly drawn at all.
+    """
+
+    def __init__(self, sentence: str, condition: Callable[[Case], Any], *, counted: bool = False) -> None:
+        self.sentence, self.counted = sentence, counted
+        self.condition = condition
+        self.source: st.SearchStrategy[Any] | None = None
+        self.drawn = self.excluded = 0  # of the cases of the spec, not of its usual or extreme ones
+
+    def holds(self, case: Case) -> bool:
+        """Return whether a case may be tried. SpecError if the condition raises."""
+        try:
+            return bool(self.condition(case))
+        except Exception as error:
+            raise SpecError(
+                f"{self.sentence} should say of every case whether it is to be tried, but raised"
+                f" {type(error).__name__}: {error}, for the settings {dict(case.settings)} and x of shape"
+                f" {case.arrays['x'].shape}"
+            ) from error
+
+    def among(self, cases: st.SearchStrategy[Any]) -> st.SearchStrategy[Case]:
+        """Return those of the cases for which it holds; None, of what makes no case, is no case.
+
+        One that does not hold is drawn again, within the same example, so that Hypothesis hardly rejects any.
+        """
+        self.source = cases if self.source is None else self.source
+
+        @st.composite
+        def satisfying(draw: st.DrawFn) -> Case:
+            before = None
+            for _ in range(DRAWS):
+                case = draw(cases)
+                right = case is not None and self.holds(case)
+                self.drawn, self.excluded = self.drawn + 1, self.excluded + (not right)
+                if right:
+                    return case  # type: ignore[no-any-return]
+                if case is not None and before is not None and _same(case, before):
+                    break  # Hypothesis draws one and the same, the simplest
+                before = case
+            return reject()
+
+        return satisfying()
+
+    def possible(self, cases: st.SearchStrategy[Case] | None) -> st.SearchStrategy[Case] | None:
+        """Return those of the cases for which it holds, or None if there are none."""
+        if cases is None:
+            return None
+        other = Restriction(self.sentence, self.condition)
+        those = other.among(cases)
+        return those if other.is_possible() else None
+
+    def is_possible(self) -> bool:
+        """Return whether it holds of any case, of those that are drawn without it."""
+        assert self.source is not None
+        return any(case is not None and self.holds(case) for n in (10, 100, MANY) for case in sample(self.source, n, n))
+
+    def told(self) -> str:
+        """Return what the report says of it."""
+        if not self.counted:
+            return f"Tried only where {self.sentence}"
+        return f"{self.sentence} excluded {self.excluded} of {self.drawn} drawn cases"
+
+
+def _named(condition: Callable[[Case], Any]) -> str:
+    """Return the name of a function, and where it stands if it is a lambda."""
+    name: str = getattr(condition, "__name__", type(condition).__name__)
+    code: Any = getattr(condition, "__code__", None)
+    return f"<lambda at {os.path.basename(code.co_filename)}:{code.co_firstlineno}>" if name == "<lambda>" else name
+
+
+def _same(one: Case, other: Case) -> bool:
+    return one.seed == other.seed and repr(one.settings) == repr(other.settings)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
     """A layer to verify. Frozen: `dataclasses.replace(spec, make=...)` makes a variant.
@@ -53,8 +141,9 @@ class LayerSpec:
                 in this order: forward(x, h) and backprop(x, h, dLdy) for ("h",)
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
-                layer that has no dLdx; x and then the parameters unless given. Only without dLdx may x
-                be of integers, as of words in a table: the layer gets them as they are
+                layer that has no dLdx, () for one that has no backprop; x and then the parameters unless
+                given. Only without dLdx may x be of integers, as of words in a table: the layer gets them
+                as they are
     parameter_gradients  "sum" over the batch, or "mean": the layer divides them by the batch size
     affine_in   the arrays ("x", "W", ...) in each of which y is affine, with whole-number
                 coefficients: checked exactly, tolerance zero, on whole numbers
@@ -81,6 +170,13 @@ class LayerSpec:
     mistakes    further mistakes to recognize, beside those of every layer
     conditions  called with a case, returns {condition: whether it holds}, for "right while ...", beside
                 those of every layer
+    fixed       names of settings that are constants of the layer: passed on only to a `make` that has
+                parameters of these names
+    as_one      names of settings that are pairs and are passed on as one number, for square windows
+    dtype       numpy.float64, or numpy.float32 for a layer that works in that only: it is given arrays of this
+                dtype. `in_float32` draws whole numbers so small that float32 is exact
+    absent      names of parameters that the layer does not have, and that count as zero: ("b",)
+    restrictions  what limits the cases: `where` adds one
     clock       counts the time of the layer's calls; set by check(seconds=...)
     """
 
@@ -91,7 +187,7 @@ class LayerSpec:
     parameters: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
-    gradients: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ALL
     parameter_gradients: Literal["sum", "mean"] = "sum"
     affine_in: tuple[str, ...] = ()
     piecewise_linear: bool = False
@@ -111,10 +207,72 @@ class LayerSpec:
     gradient: Callable[..., Mapping[str, Array]] | None = None
     mistakes: tuple["Mistake", ...] = ()
     conditions: Callable[[Case], Mapping[str, bool]] | None = None
+    fixed: tuple[str, ...] = ()
+    as_one: tuple[str, ...] = ()
+    dtype: type[np.floating] = np.float64
+    absent: tuple[str, ...] = ()
+    restrictions: tuple[Restriction, ...] = ()
     clock: Clock = field(default_factory=Clock, compare=False, repr=False)
 
+    def where(self, condition: Callable[[Case], Any]) -> "LayerSpec":
+        """Return the spec of the cases for which condition(case) is true, the extreme and the realistic ones included.
+
+        `spec.where(lambda case: case.arrays["x"].shape[2] % 2 == 0)`. Those that it excludes are drawn again, and the
+        report counts them. Usual, extreme and realistic cases are left out if it holds of none. SpecError if the
+        condition raises; and when the spec is checked, if no case satisfies it.
+        """
+        if not callable(condition):
+            raise SpecError(
+                f"where() takes a function of a case that says whether it is to be tried, not {condition!r}"
+            )
+        limit = Restriction(f"where({_named(condition)})", condition, counted=True)
+        return replace(
+            self,
+            cases=limit.among(self.cases),
+            usual=limit.possible(self.usual),
+            extremes=limit.possible(self.extremes),
+            realistic=self.realistic if self.realistic is not None and limit.holds(self.realistic) else None,
+            restrictions=(*self.restrictions, limit),
+        )
+
+    def in_float32(self) -> "LayerSpec":
+        """Return the spec of a layer that works in float32 only, with whole numbers of which float32 holds all sums.
+
+        SpecError unless rtol is 0: the tolerance of a smooth layer is for float64.
+        """
+        if self.rtol:
+            raise SpecError(f"dtype=numpy.float32 is for layers that are checked exactly, but {self.name} has an rtol")
+
+        def reduced(case: Case) -> Case:
+            arrays = {name: a if name in self.constants else small(a) for name, a in case.arrays.items()}
+            return replace(case, arrays=arrays)
+
+        def within(case: Case) -> Case:
+            """Return an extreme case: 2^200 is beyond float32, 2^100 is not."""
+            x = case.arrays["x"]
+            return replace(case, arrays={**case.arrays, "x": x / 2.0**100}) if np.max(abs(x)) > 2.0**120 else case
+
+        return replace(
+            self,
+            dtype=np.float32,
+            cases=self.cases.map(reduced),
+            usual=None if self.usual is None else self.usual.map(reduced),
+            extremes=None if self.extremes is None else self.extremes.map(within),
+            realistic=None if self.realistic is None else reduced(self.realistic),
+        )
+
+    def whole(self, name: str, seed: int, shape: tuple[int, ...]) -> Array:
+        """Return the whole numbers drawn under this name, small for a layer in float32."""
+        drawn = whole(name, seed, shape)
+        return small(drawn) if self.dtype == np.float32 else drawn
+
+    def given(self, array: Array) -> Array:
+        """Return an array of float64 in the dtype that the layer works in; any other as it is."""
+        return array.astype(self.dtype) if array.dtype == np.float64 != self.dtype else array
+
     def __post_init__(self) -> None:
-        for which in ("parameters", "inputs", "constants", "gradients", "affine_in"):
+        tuples = ("parameters", "inputs", "constants", "gradients", "affine_in", "fixed", "as_one", "absent")
+        for which in tuples:
             names = getattr(self, which)
             if isinstance(names, str):
                 raise SpecError(f"{which} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
@@ -126,7 +284,7 @@ class LayerSpec:
                 f"inputs should be among the parameters, {self.parameters}, but has {unknown}: name them there"
             )
         arguments = ("x", *self.parameters)
-        if not self.gradients:
+        if self.gradients == ALL:
             object.__setattr__(self, "gradients", arguments)
         if unknown := [name for name in self.gradients if name not in arguments]:
             raise SpecError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")
@@ -134,6 +292,8 @@ class LayerSpec:
             raise SpecError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
         if self.kinks and "x" not in self.gradients:
             raise SpecError(f"kinks are of dLdx, which gradients should name then, but they are {self.gradients}")
+        if self.dtype not in (np.float64, np.float32):
+            raise SpecError(f"dtype should be numpy.float64 or numpy.float32, but it is {self.dtype!r}")
         if self.rtol < 0:
             raise SpecError(f"rtol should be at least 0, but it is {self.rtol}")
         if self.rtol and not self.rtol_reason:

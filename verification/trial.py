@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array, Case, Option, pick, real, whole
-from verification.failure import Entry, NotJudged, PropertyFailed, array_of, entries
+from verification.failure import OUTSIDE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
@@ -24,6 +24,9 @@ Arrays of n entries of at most 128 give sums below 2^14 n. Any stable float64 al
 included, errs by a few log2(n) 2^-53 of that: below 1e-12 of the largest entry at the sizes drawn.
 A wrong whole number is off by 1, more than 1e-9 of any entry below 10^9. So 1e-9 lies in a wide gap.
 """
+
+ROUNDING_IN_FLOAT32 = 2.0**-19
+"""The same for a layer in float32, of 32 units of 2^-24; but never more than 1/4, since a wrong number is off by 1."""
 
 PLACE, HERE = "place of x", "among small whole numbers"
 """The choice where x lies, for a layer with kinks, and what the simplest cases choose."""
@@ -44,6 +47,7 @@ class Trial:
         self.arguments: dict[str, Array] = {
             name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)
         }
+        self.arguments |= {name: 0 * case.arrays[name] for name in spec.absent}
         self.drawn: dict[str, Array] = {}
         self.sequences: dict[str, tuple[Any, ...]] = {}
         self.rounded: float = 0.0
@@ -75,8 +79,9 @@ class Trial:
         """An upstream gradient of whole numbers, now and then of large ones."""
 
         def drawn() -> Array:
-            scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if self.case.seed > 2 else 1.0
-            return np.asarray(scale * whole("dLdy", self.case.seed, self.y.shape))
+            large = self.case.seed > 2 and self.spec.dtype == np.float64
+            scale = self.pick("size of dLdy", [1.0] * 15 + [2.0**12]) if large else 1.0
+            return np.asarray(scale * self.spec.whole("dLdy", self.case.seed, self.y.shape))
 
         return self._draw("dLdy", self.y.shape, drawn)
 
@@ -87,7 +92,7 @@ class Trial:
 
     def whole(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: whole numbers, uniform on -128 ... 127."""
-        return self._draw(name, shape, lambda: whole(name, self.case.seed, shape))
+        return self._draw(name, shape, lambda: self.spec.whole(name, self.case.seed, shape))
 
     def real(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the array drawn under this name: numbers with all the bits of a float64."""
@@ -131,7 +136,7 @@ class Trial:
             return self.arguments
         if self._place == HERE:
             return {**self.arguments, "x": ordered(self.x)}
-        shift = 2.0**33 if far and self._place == "far" else 0.0
+        shift = 2.0**33 if far and self._place == "far" and self.spec.dtype == np.float64 else 0.0
         return {**self.arguments, "x": spaced(self.x, 258) * self.unit + shift}
 
     @property
@@ -149,6 +154,23 @@ class Trial:
     def layer(self, parameters: Mapping[str, Array] | None = None) -> Layer:
         """Return a new layer, with the parameters of the case unless given here."""
         return Layer(self, {**self.arguments, **(parameters or {})})
+
+    def other(self, parameters: Mapping[str, Array] | None = None, **settings: Any) -> Layer:
+        """Return a layer with other settings; NotJudged if the spec is not for such layers."""
+        changed = Trial(self.spec, self._within(settings=settings), self.script)
+        return changed.layer(parameters)
+
+    def allowed(self, x: Array) -> Array:
+        """Return x, which differs from that of the case in its size; NotJudged if the spec is not for such an x."""
+        self._within(x=x)
+        return x
+
+    def _within(self, settings: Mapping[str, Any] | None = None, x: Array | None = None) -> Case:
+        arrays = {**self.case.arrays, "x": self.x if x is None else x}
+        case = replace(self.case, arrays=arrays, settings={**self.case.settings, **(settings or {})})
+        if not all(limit.holds(case) for limit in self.spec.restrictions):
+            raise NotJudged(OUTSIDE)
+        return case
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""
@@ -218,20 +240,31 @@ class Trial:
             return
         error = np.abs(actual - expected)
         largest = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-        wrong = ~(error <= (self.spec.rtol or ROUNDING) * largest) & ~(np.isnan(actual) & np.isnan(expected))
+        wrong = ~(error <= self.allowance(largest)) & ~(np.isnan(actual) & np.isnan(expected))
         if not wrong.any():
             if not self.spec.rtol:
                 self.rounded = max(self.rounded, float(np.max(error)))
             return
-        slight = (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all()
+        slight = ""
+        if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
+            slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
         raise PropertyFailed(
-            f"{name} is wrong{because}{', if only slightly: computed in less than float64?' * bool(slight)}",
+            f"{name} is wrong{because}{slight}",
             entries(label, actual, expected, wrong),
             int(wrong.sum()),
             actual.size,
             (label, actual, expected),
             shows,
         ).about("values", array)
+
+    def allowance(self, largest: float) -> float:
+        """Return the error allowed to an array whose largest entry is this."""
+        allowed = self._tolerance * largest
+        return allowed if self.spec.dtype == np.float64 else min(allowed, 0.25)
+
+    @property
+    def _tolerance(self) -> float:
+        return self.spec.rtol or (ROUNDING if self.spec.dtype == np.float64 else ROUNDING_IN_FLOAT32)
 
     def skips(self, array: str) -> bool:
         """Return whether an array is not judged, since its plain answer is wrong; note that something is, if it is."""
@@ -257,11 +290,15 @@ class Trial:
         known = self.script.variable(result) if self.script else ""
         return of.format(known) if known else ""
 
-    def nearly_whole(self, array: Array) -> Array | None:
-        """Return the array rounded to whole numbers, or None if it is further from them than rounding."""
+    def nearly_whole(self, array: Array, of: float = 1.0) -> Array | None:
+        """Return the array rounded to whole numbers, or None if it is further from them than rounding.
+
+        It may be a difference of larger numbers, up to `of`, whose rounding it has in float32.
+        """
         nearest = np.rint(array)
         error = float(np.max(abs(array - nearest), initial=0.0))
-        if not error <= ROUNDING * max(1.0, float(np.max(abs(nearest), initial=0.0))):  # not a number, too
+        largest = max(1.0, of if self.spec.dtype == np.float32 else 1.0, float(np.max(abs(nearest), initial=0.0)))
+        if not error <= self.allowance(largest):  # not a number, too
             return None
         self.rounded = max(self.rounded, error)
         return nearest
@@ -346,7 +383,7 @@ class Trial:
             return whole_product(*left) == whole_product(*right)
         here, there = left[0] * left[1], right[0] * right[1]
         size = max(1.0, float(np.sum(abs(here)) + np.sum(abs(there))))
-        return bool(abs(np.sum(here) - np.sum(there)) <= (self.spec.rtol or ROUNDING) * size)
+        return bool(abs(np.sum(here) - np.sum(there)) <= self._tolerance * size)
 
 
 def _contradicts(name: str) -> PropertyFailed:

@@ -20,7 +20,7 @@ from verification.observe import NOT_ASKED, Answer, Row, ask, observe, tell
 from verification.properties import of_gradients
 from verification.search import Asking, search
 from verification.spec import LayerSpec
-from verification.trial import ROUNDING, Trial
+from verification.trial import Trial
 
 DRAWN, USUAL = 50, 40
 """Cases that are observed: anything small, and near what people use."""
@@ -155,7 +155,7 @@ def causes(observed: Observed, seed: int = 0) -> list[Cause]:
     gradients = [f"dLd{name}" for name in observed.spec.gradients]
     groups = [
         *_of_a_call(observed, ["y"]),
-        *_of_a_call(observed, gradients),
+        *(_of_a_call(observed, gradients) if gradients else []),
     ]
     groups = _told_once(observed, groups)
     return [_cause(observed, group, seed) for group in groups]
@@ -351,7 +351,7 @@ def _is_gradient_of_forward(answer: Answer) -> bool:
             return False
         change = change + sign * y
     left, right = float(np.sum(trial.dLdy * change)) / (2 * unit), float(np.sum(answer.actual * v))
-    return abs(left - right) <= ROUNDING * max(1.0, abs(left), abs(right))
+    return abs(left - right) <= trial.allowance(max(1.0, abs(left), abs(right)))
 
 
 # One cause

@@ -57,7 +57,7 @@ def integers_count_as_real_numbers(trial: Trial) -> None:
 def an_empty_batch_gives_empty_results(trial: Trial) -> None:
     """No images in: y and dLdx of no images out, and zero for each parameter."""
     dLdy = trial.dLdy[:0]
-    y, returned = trial.layer().both(trial.x[:0], dLdy)
+    y, returned = trial.layer().both(trial.allowed(trial.x[:0]), dLdy)
     trial.compare("forward(x)", y, dLdy.copy(), " for an empty batch")
     for name, gradient in returned.items():
         zero = np.zeros(trial.arguments[name].shape)[: 0 if name == "x" else None]
@@ -67,6 +67,8 @@ def an_empty_batch_gives_empty_results(trial: Trial) -> None:
 def bad_arguments_are_refused(trial: Trial) -> None:
     """Each bad argument raises a ValueError or TypeError that names it or gives its shape."""
     for bad in trial.spec.bad_arguments:
+        if bad.argument == "dLdy" and not trial.spec.gradients:
+            continue
         layer = trial.layer()
         try:
             bad.call(layer, trial.case)

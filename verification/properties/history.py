@@ -1,10 +1,12 @@
 """Whether what a layer was used for before makes a difference: calls in any order, then the same questions again."""
 
+from contextlib import suppress
 from itertools import groupby
 
 import numpy as np
 
 from verification.case import Array
+from verification.failure import NotJudged
 from verification.instance import Held
 from verification.layer import Layer
 from verification.named import named_by
@@ -85,8 +87,7 @@ def _make(trial: Trial, used: Layer, call: str, now: dict[str, Array], x: Held, 
     elif call == "backprop of other values":
         used.backprop(another(trial, trial.x), another_upstream(trial))
     elif call == "forward of another batch":
-        twice = np.concatenate([trial.x, trial.x])
-        used.forward(twice if trial.spec.batch_independent else another(trial, trial.x))
+        used.forward(_another_batch(trial))
     elif call == "forward of another layer":
         others = {name: another(trial, trial.arguments[name]) for name in trial.spec.parameters}
         trial.layer(others).forward(another(trial, trial.x))
@@ -95,3 +96,11 @@ def _make(trial: Trial, used: Layer, call: str, now: dict[str, Array], x: Held, 
     else:
         for name in trial.spec.parameters:
             (used.overwrite if call == OTHER_PARAMETERS[1] else used.assign)(name, now[name])
+
+
+def _another_batch(trial: Trial) -> Array:
+    """Return twice as many images, or others where the batch may have no other size."""
+    if trial.spec.batch_independent:
+        with suppress(NotJudged):
+            return trial.allowed(np.concatenate([trial.x, trial.x]))
+    return another(trial, trial.x)

@@ -13,12 +13,12 @@ from verification.trial import Trial
 
 
 def rounding_stays_within_the_bound(trial: Trial) -> None:
-    """|forward(x) - y| <= 2 gamma_k magnitude(x, W, b), where gamma_k = k u / (1 - k u), u = 2^-53.
+    """|forward(x) - y| <= 2 gamma_k magnitude(x, W, b), where gamma_k = k u / (1 - k u), u = 2^-53 (float32: 2^-24).
 
     The a-priori bound of a sum of k products in any order, once for the layer and once for the
-    reference; the values use all bits of a float64. <dLdx, v> against <dLdy, A v> is bounded alike.
+    reference; the values use all bits of the dtype. <dLdx, v> against <dLdy, A v> is bounded alike.
     """
-    _rounding(trial, np.dtype(np.float64))
+    _rounding(trial, np.dtype(trial.spec.dtype))
 
 
 def float32_in_stays_within_its_bound(trial: Trial) -> None:
@@ -31,7 +31,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     given = {
         name: array if indices(array) else trial.real(f"{name} of all bits", array.shape).astype(dtype)
         for name, array in trial.arguments.items()
-        if name not in trial.spec.constants
+        if name not in (*trial.spec.constants, *trial.spec.absent)
     }
     exact = {name: array if indices(array) else array.astype(float) for name, array in given.items()}
     # A third of a whole number has all bits, too.
@@ -85,7 +85,7 @@ def _within(
     # An FFT or Winograd's method errs by the largest entry, not by each: stable, and noted.
     allowed = STABLE[dtype.name]
     if (error <= allowed * np.max(magnitude)).all():
-        if dtype == np.float64:
+        if dtype == trial.spec.dtype:
             trial.rounded = max(trial.rounded, float(np.max(error)))
         return
     if actual.dtype.kind in "iu":

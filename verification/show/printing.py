@@ -90,6 +90,8 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:
     """Print mistakes, table and hardening; and the verdict, unless seconds is None."""
     for report in reports:
+        for line in report.restrictions:
+            console.print(f"{report.name}: {line}", markup=False, soft_wrap=True)
         if not report.mistakes:
             continue
         count = f"{len(report.mistakes)} mistake" + "s" * (len(report.mistakes) > 1)

@@ -57,12 +57,10 @@ def split(properties: Iterable[PropertyReport]) -> tuple[list[PropertyReport], l
 
 
 def not_judged(others: Sequence[PropertyReport]) -> list[str]:
-    """Return a line for the properties that could not be judged, for each reason."""
-    lines = []
-    for reason in dict.fromkeys(item.message for item in others):
-        names = [item.sentence for item in others if item.message == reason]
-        lines.append(f"{names[0] if len(names) == 1 else f'{len(names)} properties'}: {reason}")
-    return lines
+    """Return a line for each property that could not be judged; one for all that need what is wrong."""
+    needy = [item for item in others if item.message == ALREADY_WRONG]
+    lines = [f"{item.sentence}: {item.message}" for item in others if item not in needy or len(needy) == 1]
+    return lines if len(needy) < 2 else [*lines, f"{len(needy)} properties: {ALREADY_WRONG}"]
 
 
 def short(notes: Sequence[tuple[str, Cause]]) -> list[str]:

@@ -1,6 +1,6 @@
 """Activations, which act on every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ from verification.spec import LayerSpec, SpecError
 from verification.specs.elementwise import RTOL, Table, elementwise
 
 
-def relu(implementation: Callable[..., Any]) -> LayerSpec:
+def relu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of max(x, 0). implementation() makes the layer. At 0 any gradient from 0 to 1 is right."""
     return elementwise(
         implementation, lambda x: np.maximum.reduce([x, 0 * x]), lambda x: np.heaviside(x, 0.0),
         name="relu", linear=True,
+        **only,
         mistakes=(
             ("wrong-operation", "dLdx", "has dLdy cut off at 0 in place of x", lambda u, x: np.maximum(u, 0)),
             ("wrong-formula", "dLdx", "is multiplied by x, not by 1, where x is positive",
@@ -31,16 +32,21 @@ def relu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
+def leaky_relu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x where x > 0, slope * x elsewhere.
 
     implementation(slope) makes the layer: the class itself or a function. slope is 1/2 or 1/4: exact.
+    Keywords restrict what is tried (`verification.choices`): slope, rank and batch. A slope such as 0.01 is that of
+    a smooth layer with a kink: not exact, but good to rtol.
     """
+    given = only.get("slope", 0.5)
+    exact = all(value in (0.25, 0.5) for value in (given if isinstance(given, list) else [given]))
     return elementwise(
         implementation,
         lambda x, slope: np.maximum(x, 0) + slope * np.minimum(x, 0),
         lambda x, slope: slope + (1 - slope) * np.heaviside(x, 0.0),
-        name="leaky_relu", linear=True, settings={"slope": (0.25, 0.5)},
+        name="leaky_relu", linear=exact, kinks=(0.0,), settings={"slope": (0.25, 0.5)},
+        **only,
         mistakes=(
             ("wrong-operation", "dLdx", "is zero where x is negative; it should be slope * dLdy",
              lambda u, x, slope: u * (x > 0)),
@@ -70,16 +76,18 @@ def leaky_relu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def elu(implementation: Callable[..., Any]) -> LayerSpec:
+def elu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x where x > 0, alpha (exp(x) - 1) elsewhere.
 
-    implementation(alpha) makes the layer: the class itself or a function.
+    implementation(alpha) makes the layer: the class itself or a function. Keywords restrict what is tried
+    (`verification.choices`): alpha, rank and batch.
     """
     return elementwise(
         implementation,
         lambda x, alpha: np.maximum(x, 0) + alpha * special.expm1(np.minimum(x, 0)),
         lambda x, alpha: np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0))),
         name="elu", kinks=(0.0,), settings={"alpha": (0.5, 1.0, 1.5)},
+        **only,
         mistakes=(
             ("term-missing", "dLdx", "leaves out alpha where x is negative",
              lambda u, x, alpha: u * np.exp(np.minimum(x, 0))),
@@ -100,11 +108,15 @@ def elu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of 1 / (1 + exp(-x)). implementation() makes the layer: the class itself or a function."""
+def sigmoid(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of 1 / (1 + exp(-x)). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     y = _sigmoid
     return elementwise(
         implementation, y, lambda x: y(x) * y(-x), name="sigmoid",
+        **only,
         mistakes=(
             ("term-missing", "dLdx", "is y times dLdy; it should be y (1 - y) times", lambda u, x: u * y(x)),
             ("term-missing", "dLdx", "is (1 - y) times dLdy; it should be y (1 - y) times", lambda u, x: u * y(-x)),
@@ -119,11 +131,15 @@ def sigmoid(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def tanh(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of tanh(x). implementation() makes the layer: the class itself or a function."""
+def tanh(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of tanh(x). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     s = _sigmoid
     return elementwise(
         implementation, lambda x: 2 * s(2 * x) - 1, lambda x: 4 * s(2 * x) * s(-2 * x), name="tanh",
+        **only,
         mistakes=(
             ("wrong-formula", "dLdx", "is 1 - y times dLdy; it should be 1 - y^2 times",
              lambda u, x: u * (1 - np.tanh(x))),
@@ -139,11 +155,15 @@ def tanh(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def softplus(implementation: Callable[..., Any]) -> LayerSpec:
-    """Return the spec of log(1 + exp(x)). implementation() makes the layer: the class itself or a function."""
+def softplus(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of log(1 + exp(x)). implementation() makes the layer: the class itself or a function.
+
+    Keywords restrict what is tried (`verification.choices`): rank and batch.
+    """
     s = _sigmoid
     return elementwise(
         implementation, lambda x: -special.log_expit(-x), lambda x: 1 - s(-x), name="softplus",
+        **only,
         mistakes=(
             ("sign", "dLdx", "is sigmoid(-x) times dLdy; it should be sigmoid(x) times", lambda u, x: u * s(-x)),
             ("wrong-formula", "dLdx", "has the derivative of the sigmoid; it should be the sigmoid itself",
@@ -159,13 +179,15 @@ def softplus(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def gelu(implementation: Callable[..., Any]) -> LayerSpec:
+def gelu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x Phi(x), Phi the normal distribution, or of its approximation by tanh.
 
     implementation(approximate) makes the layer: the class itself or a function; "none" or "tanh" is meant.
+    Keywords restrict what is tried (`verification.choices`): approximate, rank and batch.
     """
     return elementwise(
         implementation, gelu_of, gelu_derivative, name="gelu", settings={"approximate": ("none", "tanh")},
+        **only,
         mistakes=(
             ("term-missing", "dLdx", "is Phi(x) times dLdy: the term x Phi'(x) is missing",
              lambda u, x, approximate: u * gelu_of(x, approximate) / np.where(x, x, 1)),
@@ -192,7 +214,7 @@ def gelu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def selu(implementation: Callable[..., Any]) -> LayerSpec:
+def selu(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of scale (x where x > 0, alpha (exp(x) - 1) elsewhere). implementation() makes the layer.
 
     Source of the two constants: Klambauer et al., Self-normalizing neural networks (2017).
@@ -207,6 +229,7 @@ def selu(implementation: Callable[..., Any]) -> LayerSpec:
         lambda x: scale * (np.maximum(x, 0) + alpha * special.expm1(negative(x))),
         lambda x: scale * np.where(x > 0, 1.0, alpha * np.exp(negative(x))),
         name="selu", kinks=(0.0,),
+        **only,
         mistakes=(
             ("term-missing", "y", "leaves out the scale",
              lambda u, x: np.maximum(x, 0) + alpha * special.expm1(negative(x))),
@@ -225,11 +248,12 @@ def selu(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def swish(implementation: Callable[..., Any]) -> LayerSpec:
+def swish(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x sigmoid(x), also called SiLU. implementation() makes the layer."""
     s = _sigmoid
     return elementwise(
         implementation, lambda x: x * s(x), lambda x: s(x) * (1 + x * s(-x)), name="swish",
+        **only,
         mistakes=(
             ("term-missing", "dLdx", "is sigmoid(x) times dLdy: the term of the sigmoid's derivative is missing",
              lambda u, x: u * s(x)),
@@ -246,10 +270,11 @@ def swish(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def softsign(implementation: Callable[..., Any]) -> LayerSpec:
+def softsign(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x / (1 + |x|). implementation() makes the layer. The second derivative jumps at 0."""
     return elementwise(
         implementation, lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2, name="softsign", kinks=(0.0,),
+        **only,
         mistakes=(
             ("wrong-formula", "dLdx", "is 1 / (1 + |x|) times dLdy: the square is missing",
              lambda u, x: u / (1 + abs(x))),
@@ -267,7 +292,7 @@ def softsign(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def mish(implementation: Callable[..., Any]) -> LayerSpec:
+def mish(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x tanh(softplus(x)). implementation() makes the layer.
 
     Source: Misra, Mish: a self regularized non-monotonic activation function (2019).
@@ -283,6 +308,7 @@ def mish(implementation: Callable[..., Any]) -> LayerSpec:
 
     return elementwise(
         implementation, lambda x: x * gate(x), lambda x: gate(x) + x * gate_derivative(x), name="mish",
+        **only,
         mistakes=(
             ("term-missing", "dLdx", "is tanh(softplus(x)) times dLdy: the term of its derivative is missing",
              lambda u, x: u * gate(x)),
@@ -299,12 +325,13 @@ def mish(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def hard_tanh(implementation: Callable[..., Any]) -> LayerSpec:
+def hard_tanh(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x cut off at -1 and 1. implementation() makes the layer.
 
     At -1 and 1 any gradient from 0 to 1 is right.
     """
     return _clipped(
+        only,
         implementation, "hard_tanh", 1.0, 1.0, 0.0,
         (
             ("wrong-formula", "y", "is cut off at 0 and 1; it should be at -1 and 1", lambda u, x: np.clip(x, 0, 1)),
@@ -319,7 +346,7 @@ def hard_tanh(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def hard_sigmoid(implementation: Callable[..., Any], slope: float = 1 / 6) -> LayerSpec:
+def hard_sigmoid(implementation: Callable[..., Any], slope: float = 1 / 6, **only: Any) -> LayerSpec:
     """Return the spec of slope x + 1/2, cut off at 0 and 1. implementation() makes the layer.
 
     Of this name there are two in use: slope 1/6 (PyTorch, Keras 3) and 0.2 (before). SpecError unless it is positive.
@@ -327,6 +354,7 @@ def hard_sigmoid(implementation: Callable[..., Any], slope: float = 1 / 6) -> La
     if not slope > 0:
         raise SpecError(f"slope should be positive, but it is {slope}")
     return _clipped(
+        only,
         implementation, "hard_sigmoid", 0.5 / slope, slope, 0.5,
         (
             *(
@@ -347,7 +375,13 @@ def hard_sigmoid(implementation: Callable[..., Any], slope: float = 1 / 6) -> La
 
 
 def _clipped(
-    make: Callable[..., Any], name: str, bound: float, slope: float, offset: float, mistakes: Table
+    only: Mapping[str, Any],
+    make: Callable[..., Any],
+    name: str,
+    bound: float,
+    slope: float,
+    offset: float,
+    mistakes: Table,
 ) -> LayerSpec:
     """Return the spec of slope x + offset for x between -bound and bound, and constant beyond."""
 
@@ -358,6 +392,7 @@ def _clipped(
         make, lambda x: slope * np.minimum(np.maximum(x, -bound), bound) + offset, lambda x: slope * inside(x),
         name=name, kinks=(-bound, bound), rtol=RTOL,
         rtol_reason="piecewise linear with no kink within 1/64 of x: differences and results err by rounding alone",
+        **only,
         mistakes=(
             *((("term-missing", "dLdx", "leaves out the slope", lambda u, x: u * inside(x)),) if slope != 1 else ()),
             ("wrong-operation", "dLdx", "is not cut off where y is constant", lambda u, x: u * slope),

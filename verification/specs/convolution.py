@@ -1,7 +1,6 @@
 """The assignment's convolution: cross-correlation, no padding, stride 1, W (f, c, kw, kh), b (1, f, 1, 1)."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, unusual, whole
+from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.references import correlation, correlation_gradient
 from verification.spec import LayerSpec
@@ -17,24 +17,27 @@ from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def convolution(implementation: Callable[..., Any]) -> LayerSpec:
+def convolution(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer.
 
     implementation(filter_width, filter_height, input_size, in_ch_size, num_filters) makes the layer:
     the class itself or a function, with these names or any others in this order. The layer has the
     parameters W (num_filters, in_ch_size, filter_width, filter_height) and b (1, num_filters, 1, 1),
     and backprop returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these five, batch, height (of the image, whose width is
+    input_size); square=True; bias=False.
     """
-    return LayerSpec(
+    choices = Choices("convolution", only, CHOICES, TWINS, has_bias=True)
+    spec = LayerSpec(
         name="convolution",
         make=implementation,
-        cases=convolution_cases(),
+        cases=choices.cases(sized),
         reference=correlation,
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
         usual=usual_cases(),
-        realistic=case(8, 3, 8, 3, 3, 29, 29, seed=2),
+        realistic=choices.realistic(sized, **REALISTIC),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
             is_equivariant_to_shifts,
@@ -43,15 +46,37 @@ def convolution(implementation: Callable[..., Any]) -> LayerSpec:
         gradient=correlation_gradient,
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
+
+
+CHOICES = {
+    "batch": batch(1, 3), "in_ch_size": counts(1, 3), "num_filters": counts(1, 3), "filter_width": counts(1, 4),
+    "filter_height": counts(1, 4), "extra_width": inner(0, 5), "extra_height": inner(0, 5), "input_size": counts(),
+    "height": side(3),
+}  # fmt: skip
+TWINS = (("filter_width", "filter_height"), ("extra_width", "extra_height"), ("input_size", "height"))
+REALISTIC = {
+    "batch": 8, "in_ch_size": 3, "num_filters": 8, "filter_width": 3, "filter_height": 3, "extra_width": 29,
+    "extra_height": 29,
+}  # fmt: skip
 
 
 @cache  # one object: what was drawn from it is kept
 def convolution_cases() -> st.SearchStrategy[Case]:
     """Cases of images and filters of any small size, not square; the image is the filter plus some extra."""
-    return numbers(
-        images=(1, 3), channels=(1, 3), filters=(1, 3), filter_width=(1, 4), filter_height=(1, 4),
-        extra_width=(0, 5), extra_height=(0, 5), seed=SEEDS,
-    ).map(lambda drawn: case(**drawn))  # fmt: skip
+    return Choices("convolution", {}, CHOICES).cases(sized)
+
+
+def sized(
+    batch: int, in_ch_size: int, num_filters: int, filter_width: int, filter_height: int, extra_width: int,
+    extra_height: int, seed: int, input_size: int | None = None, height: int | None = None,
+) -> Case | None:  # fmt: skip
+    """Return the case of this size, the image's own where it is given; None if the filter does not fit into it."""
+    more = (
+        extra_width if input_size is None else input_size - filter_width,
+        extra_height if height is None else height - filter_height,
+    )
+    return case(batch, in_ch_size, num_filters, filter_width, filter_height, *more, seed) if min(more) >= 0 else None
 
 
 MANY = {4: 8}
@@ -118,9 +143,8 @@ def is_equivariant_to_shifts(trial: Trial) -> None:
         rest = edges[edge][1]
         because = f" for x without its {edge}: it should be forward(x) without that"
         all_of_y = trial.expect_shape("forward(x)", layer.forward(x), y.shape)
-        settings = {**trial.case.settings, "input_size": x[rest].shape[2]}
-        smaller = Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer()
-        trial.compare("forward(x)", smaller.forward(x[rest]), all_of_y[rest], because)
+        smaller = trial.other(input_size=x[rest].shape[2])
+        trial.compare("forward(x)", smaller.forward(trial.allowed(x[rest])), all_of_y[rest], because)
 
 
 def permutes_with_its_channels_and_filters(trial: Trial) -> None:

@@ -3,42 +3,55 @@
 It is cross-correlation: nothing is flipped. Source of the definition: documentation of torch.nn.Conv2d.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy.signal import correlate2d
 
 from verification.case import Array, Case, unusual, whole
+from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
-from verification.layer import Layer
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 Pair = tuple[int, int]
 
 
-def convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
+def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer with stride, padding, dilation and groups.
 
     implementation(in_channels, out_channels, kernel_size, stride, padding, dilation, groups) makes the
     layer: the class itself or a function. All but the channels and groups are pairs (height, width).
     The layer takes x (n, in_channels, h, w), has the parameters W (out_channels, in_channels / groups,
     kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
+    image; square=True; bias=False.
     """
-    return LayerSpec(
+    choices = Choices("convolution2d", only, CHOICES, has_bias=True)
+    make = partial(case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name="convolution2d",
         make=implementation,
-        cases=convolution2d_cases(),
+        cases=choices.cases(make),
         reference=correlation2d,
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
-        realistic=case(4, 2, 4, 4, (3, 5), (2, 1), (1, 2), (1, 2), (28, 24), seed=2, largest=10**6),
+        realistic=choices.realistic(
+            partial(make, largest=10**6),
+            batch=4,
+            groups=2,
+            channels=4,
+            filters=4,
+            kernel_size=(3, 5),
+            stride=(2, 1),
+            padding=(1, 2),
+            dilation=(1, 2),
+            extra=(28, 24),
+        ),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
             stride_picks_from_the_output_of_stride_1,
@@ -50,56 +63,81 @@ def convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
         mistakes=MISTAKES,
         conditions=sizes_divide,
     )
+    return choices.applied(spec)
 
 
-def convolution2d_cases() -> st.SearchStrategy[Case]:
-    """Cases of any combination of settings, different by height and width, depthwise layers included."""
-    bounds = {"kernel": (1, 3), "stride": (1, 3), "padding": (0, 2), "dilation": (1, 3), "extra": (0, 3)}
-    return numbers(
-        images=(1, 3), groups=(1, 3), channels=(1, 2), filters=(1, 2), **by_axis(bounds), seed=SEEDS
-    ).map(lambda drawn: case(**paired(drawn, bounds)))  # fmt: skip
+CHOICES = {
+    "batch": batch(1, 3), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2),
+    "kernel_size": counts(1, 3, pair=True), "stride": counts(1, 3, pair=True),
+    "padding": counts(0, 2, least=0, pair=True), "dilation": counts(1, 3, pair=True), "extra": inner(0, 3, pair=True),
+    "in_channels": counts(), "out_channels": counts(), "height": side(2), "width": side(3),
+}  # fmt: skip
+"""Any combination of settings, different by height and width, depthwise layers included."""
 
 
-def by_axis(bounds: Mapping[str, Pair]) -> dict[str, Pair]:
-    """Return the bounds of a height and of a width for each name."""
-    return {f"{name}_{axis}": pair for name, pair in bounds.items() for axis in ("height", "width")}
+def at_most(entries: int, counts: Mapping[str, int], keep: Collection[str]) -> Iterator[int]:
+    """Yield the counts, each made less (but not below 1) where their product would exceed this many entries.
 
-
-def paired(drawn: Mapping[str, int], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was drawn with (height, width) under each of the names."""
-    pairs = {name: (drawn[f"{name}_height"], drawn[f"{name}_width"]) for name in names}
-    return {name: value for name, value in drawn.items() if name[: name.rfind("_")] not in names} | pairs
-
-
-def at_most(entries: int, *counts: int) -> Iterator[int]:
-    """Yield the counts, each made less (but not below 1) where their product would exceed this many entries."""
-    for count in counts:
-        fitting = max(1, min(count, entries))
+    Those to `keep` stay as they are.
+    """
+    for name, count in counts.items():
+        fitting = count if name in keep else max(1, min(count, entries))
         entries //= fitting
         yield fitting
 
 
+def reduced(
+    largest: int, sides: Sequence[int], groups: int, channels: int, batch: int, keep: Collection[str]
+) -> Iterator[int]:
+    """Yield groups, channels of each and batch, made less where x would have more entries than `largest`."""
+    if {"in_channels", "out_channels"} & set(keep):
+        keep = {*keep, "groups", *(["channels"] if "in_channels" in keep else [])}
+    return at_most(largest // (sides[0] * sides[1]), {"groups": groups, "channels": channels, "batch": batch}, keep)
+
+
+def grouped(
+    groups: int, channels: int, filters: int, in_channels: int | None, out_channels: int | None
+) -> tuple[int, int] | None:
+    """Return channels and filters of each group, so that there are as many as are given; None if there cannot be."""
+    if (in_channels or groups) % groups or (out_channels or groups) % groups:
+        return None
+    return (in_channels or groups * channels) // groups, (out_channels or groups * filters) // groups
+
+
+def fitted(least: int, extra: int, given: int | None) -> int:
+    """Return the side of an image, `extra` larger than it has to be unless it is given; 0 if that is too small."""
+    return least + extra if given is None else given * (given >= least)
+
+
 def case(
-    images: int, groups: int, channels: int, filters: int, kernel: Pair, stride: Pair, padding: Pair,
-    dilation: Pair, extra: Pair, seed: int, largest: int = 90,
-) -> Case:  # fmt: skip
+    batch: int, groups: int, channels: int, filters: int, kernel_size: Pair, stride: Pair, padding: Pair,
+    dilation: Pair, extra: Pair, seed: int, largest: int = 90, in_channels: int | None = None,
+    out_channels: int | None = None, height: int | None = None, width: int | None = None,
+    keep: Collection[str] = (),
+) -> Case | None:  # fmt: skip
     """Return the case of this size, channels and filters counted by group; x has at most `largest` entries.
 
-    The image is as large as the filter needs, and `extra` larger; images, channels and groups are
-    fewer where it would be too large.
+    The image is as large as the filter needs, and `extra` larger, unless its sides are given; images, channels
+    and groups are fewer where it would be too large, unless they are given or to be kept. None if what is given
+    does not fit together.
     """
-    height, width = (
-        max(1, d * (k - 1) + 1 - 2 * p) + e for k, p, d, e in zip(kernel, padding, dilation, extra, strict=True)
-    )
-    groups, channels, images = at_most(largest // (height * width), groups, channels, images)
-    x = whole("x", seed, (images, groups * channels, height, width))
-    W = whole("W", seed, (groups * filters, channels, *kernel))
+    sides = [
+        fitted(max(1, d * (k - 1) + 1 - 2 * p), e, given)
+        for k, p, d, e, given in zip(kernel_size, padding, dilation, extra, (height, width), strict=True)
+    ]
+    counts = grouped(groups, channels, filters, in_channels, out_channels)
+    if not all(sides) or counts is None:
+        return None
+    channels, filters = counts
+    groups, channels, batch = reduced(largest, sides, groups, channels, batch, keep)
+    x = whole("x", seed, (batch, groups * channels, *sides))
+    W = whole("W", seed, (groups * filters, channels, *kernel_size))
     # Now and then something out of the ordinary: large numbers, an image or a filter of zeros.
     kind = unusual(seed, "large", "zero image", "zero filter")
     if kind == "large":
         x = x * 2.0**12
     elif kind == "zero image":
-        x = x * (np.arange(images) > 0)[:, None, None, None]
+        x = x * (np.arange(batch) > 0)[:, None, None, None]
     elif kind == "zero filter":
         W = W * (np.arange(len(W)) > 0)[:, None, None, None]
     return Case(
@@ -107,7 +145,7 @@ def case(
         settings={
             "in_channels": x.shape[1],
             "out_channels": len(W),
-            "kernel_size": kernel,
+            "kernel_size": kernel_size,
             "stride": stride,
             "padding": padding,
             "dilation": dilation,
@@ -194,7 +232,7 @@ def cropped(framed: Array, padding: Pair, shape: tuple[int, ...]) -> Array:
 def stride_picks_from_the_output_of_stride_1(trial: Trial) -> None:
     """forward(x) == forward(x) of the layer with stride 1, of which every sh-th row and sw-th column is taken."""
     down, across = trial.case.settings["stride"]
-    dense = other(trial, stride=(1, 1)).forward(trial.x)[:, :, ::down, ::across]
+    dense = trial.other(stride=(1, 1)).forward(trial.x)[:, :, ::down, ::across]
     trial.compare("forward(x)", trial.layer().forward(trial.x), dense, ": it should be picked from that of stride 1")
 
 
@@ -202,7 +240,7 @@ def padding_is_a_frame_of_zeros(trial: Trial) -> None:
     """forward(x) == forward(x in a frame of zeros) of the layer without padding."""
     p, q = trial.case.settings["padding"]
     framed = np.pad(trial.x, ((0, 0), (0, 0), (p, p), (q, q)))
-    expected = other(trial, padding=(0, 0)).forward(framed)
+    expected = trial.other(padding=(0, 0)).forward(trial.allowed(framed))
     because = ": it should be that of x in a frame of zeros, without padding"
     trial.compare("forward(x)", trial.layer().forward(trial.x), expected, because)
 
@@ -212,7 +250,7 @@ def dilation_is_a_filter_with_gaps_of_zeros(trial: Trial) -> None:
     W, (down, across) = trial.arguments["W"], trial.case.settings["dilation"]
     gapped = np.zeros((*W.shape[:2], down * (W.shape[2] - 1) + 1, across * (W.shape[3] - 1) + 1))
     gapped[:, :, ::down, ::across] = W
-    dense = other(trial, {"W": gapped}, dilation=(1, 1), kernel_size=gapped.shape[2:])
+    dense = trial.other({"W": gapped}, dilation=(1, 1), kernel_size=gapped.shape[2:])
     because = ": it should be that of W with zeros in its gaps, without dilation"
     trial.compare("forward(x)", trial.layer().forward(trial.x), dense.forward(trial.x), because)
 
@@ -225,20 +263,14 @@ def groups_work_side_by_side(trial: Trial) -> None:
     filters, channels = (
         slice(group * size, (group + 1) * size) for size in (len(W) // groups, trial.x.shape[1] // groups)
     )
-    alone = other(
-        trial, {"W": W[filters], "b": trial.arguments["b"][filters]},
+    alone = trial.other(
+        {"W": W[filters], "b": trial.arguments["b"][filters]},
         in_channels=W.shape[1], out_channels=len(W) // groups, groups=1,
     )  # fmt: skip
     because = f" for group {group} of {groups}: it should be what the group gives alone"
     expected = y.copy()
     expected[:, filters] = trial.expect_shape("forward(x)", alone.forward(trial.x[:, channels]), y[:, filters].shape)
     trial.compare("forward(x)", y, expected, because)
-
-
-def other(trial: Trial, parameters: Mapping[str, Array] | None = None, **settings: Any) -> Layer:
-    """Return a layer with other settings."""
-    settings = {**trial.case.settings, **settings}
-    return Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer(parameters)
 
 
 # Mistakes

@@ -110,7 +110,9 @@ def case(
     sides = [
         max(1, d * (k - 1) + 1 - 2 * p) + e for k, p, d, e in zip(kernel, padding, dilation, extra, strict=True)
     ]  # fmt: skip
-    groups, channels, images = at_most(largest // int(np.prod(sides)), groups, channels, images)
+    groups, channels, images = at_most(
+        largest // int(np.prod(sides)), {"groups": groups, "channels": channels, "images": images}, ()
+    )
     x = whole("x", seed, (images, groups * channels, *sides)) * (2.0**12 if unusual(seed, "large") else 1.0)
     W = whole("W", seed, (groups * filters, channels, *kernel))
     pairs = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}

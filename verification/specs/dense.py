@@ -4,48 +4,44 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, unusual, whole
+from verification.choices import Choices, batch, counts, rank, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def dense(implementation: Callable[..., Any]) -> LayerSpec:
+def dense(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a dense (fully connected, linear) layer: x (n, in) -> x W + b (n, out).
 
     implementation(in_features, out_features) makes the layer: the class itself or a function. The
     layer has the parameters W (in, out) and b (out,), and backprop returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): in_features, out_features, batch; bias=False.
     """
-    return LayerSpec(
+    table = {"batch": batch(1, 4), "in_features": counts(1, 5), "out_features": counts(1, 5)}
+    choices = Choices("dense", only, table, has_bias=True)
+    spec = LayerSpec(
         name="dense",
         make=implementation,
-        cases=dense_cases(),
+        cases=choices.cases(dense_case),
         reference=product,
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: len(W) + 1,
-        realistic=dense_case(32, 256, 64, seed=2),
+        realistic=choices.realistic(dense_case, batch=32, in_features=256, out_features=64),
         bad_arguments=DENSE_BAD_ARGUMENTS,
         properties=(permutes_with_its_features,),
         gradient=product_gradient,
         mistakes=DENSE_MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def dense_cases() -> st.SearchStrategy[Case]:
-    """Cases of any small size, in_features and out_features each on its own."""
-    return numbers(images=(1, 4), in_features=(1, 5), out_features=(1, 5), seed=SEEDS).map(
-        lambda drawn: dense_case(**drawn)
-    )
-
-
-def dense_case(images: int, in_features: int, out_features: int, seed: int) -> Case:
+def dense_case(batch: int, in_features: int, out_features: int, seed: int) -> Case:
     """Return the case of this size with whole numbers drawn from the seed, now and then large ones."""
-    x = whole("x", seed, (images, in_features)) * (2.0**12 if unusual(seed, "large") else 1.0)
+    x = whole("x", seed, (batch, in_features)) * (2.0**12 if unusual(seed, "large") else 1.0)
     W, b = whole("W", seed, (in_features, out_features)), whole("b", seed, (out_features,))
     return Case({"x": x, "W": W, "b": b}, {"in_features": in_features, "out_features": out_features}, seed)
 
@@ -114,36 +110,36 @@ DENSE_BAD_ARGUMENTS = (
 )  # fmt: skip
 
 
-def flatten(implementation: Callable[..., Any]) -> LayerSpec:
+def flatten(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of flattening: x (n, ...) of rank 2 to 4 -> (n, entries of an image), in row-major order.
 
-    implementation() makes the layer: the class itself or a function.
+    implementation() makes the layer: the class itself or a function. Keywords restrict what is tried
+    (`verification.choices`): rank, batch, and of rank 4 channels, height and width.
     """
-    return LayerSpec(
+    table = {
+        "rank": rank(2, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 4),
+        "width": side(3, 1, 4),
+    }  # fmt: skip
+    choices = Choices("flatten", only, table)
+    spec = LayerSpec(
         name="flatten",
         make=implementation,
-        cases=flatten_cases(),
+        cases=choices.cases(flatten_case),
         reference=rows,
         affine_in=("x",),
         terms=lambda **_: 1,
-        realistic=flatten_case(4, 8, 3, 16, 16, seed=2),
+        realistic=choices.realistic(flatten_case, rank=4, batch=8, channels=3, height=16, width=16),
         bad_arguments=FLATTEN_BAD_ARGUMENTS,
         properties=(backprop_undoes_forward,),
         gradient=lambda dLdy, x: {"x": np.array([dLdy[:, i] for i in range(dLdy.shape[1])]).T.reshape(x.shape)},
         mistakes=FLATTEN_MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def flatten_cases() -> st.SearchStrategy[Case]:
-    """Cases of rank 2 to 4, with sides from 1 to 4."""
-    return numbers(rank=(2, 4), images=(1, 3), channels=(1, 3), width=(1, 4), height=(1, 4), seed=SEEDS).map(
-        lambda drawn: flatten_case(**drawn)
-    )
-
-
-def flatten_case(rank: int, images: int, channels: int, width: int, height: int, seed: int) -> Case:
+def flatten_case(rank: int, batch: int, channels: int, height: int, width: int, seed: int) -> Case:
     """Return the case of the first `rank` of these sides, with whole numbers drawn from the seed."""
-    return Case({"x": whole("x", seed, (images, channels, width, height)[:rank])}, seed=seed)
+    return Case({"x": whole("x", seed, (batch, channels, height, width)[:rank])}, seed=seed)
 
 
 def rows(x: Array) -> Array:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, rank, reals, side
 from verification.explain.knobs import Mistake
 from verification.failure import PropertyFailed
 from verification.layer import Layer
@@ -18,23 +20,29 @@ from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def dropout(implementation: Callable[..., Any]) -> LayerSpec:
+def dropout(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of (inverted) dropout: x (n, ...) of rank 1 to 4 -> x mask / keep.
 
     implementation(keep) makes the layer: the class itself or a function. keep is the probability of
-    keeping an entry, a power of 2, and so exact. The mask, zeros and ones of the shape of x, is set as
-    the attribute `mask` before forward; the layer draws none.
+    keeping an entry, a power of 2, and so exact, unless it is given. The mask, zeros and ones of the shape
+    of x, is set as the attribute `mask` before forward; the layer draws none.
+    Keywords restrict what is tried (`verification.choices`): keep, rank, batch, and by rank channels, height, width.
     """
-    return LayerSpec(
+    table = {
+        "rank": rank(1, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 3),
+        "width": side(3, 1, 3), "keep": reals(1.0, 0.5, 0.25, 0.125, most=1),
+    }  # fmt: skip
+    choices = Choices("dropout", only, table)
+    spec = LayerSpec(
         name="dropout",
         make=implementation,
-        cases=dropout_cases(),
+        cases=choices.cases(case),
         reference=dropped,
         constants=("mask",),
         affine_in=("x",),
         batch_independent=False,  # the mask belongs to the batch as a whole
         terms=lambda **_: 1,
-        realistic=case(2, 64, 128, 1, 1, keep=1, seed=2),
+        realistic=choices.realistic(case, rank=2, batch=64, channels=128, height=1, width=1, keep=0.5),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
             is_zero_where_the_mask_is,
@@ -43,20 +51,19 @@ def dropout(implementation: Callable[..., Any]) -> LayerSpec:
         gradient=lambda dLdy, x, mask, keep: {"x": np.where(mask, dLdy / keep, np.zeros(x.shape))},
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def dropout_cases() -> st.SearchStrategy[Case]:
-    """Cases of rank 1 to 4, with keep from 1 to 1/8."""
-    return numbers(
-        rank=(1, 4), images=(1, 3), channels=(1, 3), width=(1, 3), height=(1, 3), keep=(0, 3), seed=SEEDS
-    ).map(lambda drawn: case(**drawn))
-
-
-def case(rank: int, images: int, channels: int, width: int, height: int, keep: int, seed: int) -> Case:
-    """Return the case of the first `rank` of these sides that keeps one entry of 2^keep, or about half."""
-    shape = (images, channels, width, height)[:rank]
+def case(rank: int, batch: int, channels: int, height: int, width: int, keep: float, seed: int) -> Case:
+    """Return the case of the first `rank` of these sides, with a mask that keeps about half."""
+    shape = (batch, channels, height, width)[:rank]
     mask = whole("mask", seed, shape) % 2  # half, so that few entries still have both kinds
-    return Case({"x": whole("x", seed, shape), "mask": mask}, {"keep": 0.5**keep}, seed)
+    arrays = {"x": whole("x", seed, shape), "mask": mask}
+    # Where keep is 0.8 = 4/5, multiples of 4 divided by it are whole, but for rounding.
+    if (step := Fraction(keep).limit_denominator(1000).numerator) > 1:
+        drawn = {"x": arrays["x"], "dLdy": whole("dLdy", seed, shape), "v for x": whole("v for x", seed, shape)}
+        arrays |= {name: step * array for name, array in drawn.items()}
+    return Case(arrays, {"keep": keep}, seed, frozenset(arrays) - {"x", "mask"})
 
 
 def dropped(x: Array, mask: Array, keep: float) -> Array:

@@ -1,17 +1,16 @@
 """A layer that applies a function to every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, inner, one_of, rank, reals
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec, SpecError
 from verification.specs.refused import backprop_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-9
@@ -20,7 +19,7 @@ RTOL_REASON = (
     " rounding: of the gradient itself 1.2e-10 at most where x is drawn (GELU near its minimum), elsewhere 3e-11"
 )
 Derivative = Callable[..., Array]
-Choices = dict[str, tuple[Any, ...]]
+Values = dict[str, tuple[Any, ...]]
 Table = tuple[tuple[str, str, str, Callable[..., Any]], ...]
 
 LIMITS = (1000.0, -1000.0, 750.0, -750.0, 710.0, -710.0, 40.0, -40.0, 20.0, -20.0, 1e-8, -1e-8, 1 / 3)
@@ -30,8 +29,8 @@ LIMITS = (1000.0, -1000.0, 750.0, -750.0, 710.0, -710.0, 40.0, -40.0, 20.0, -20.
 
 def elementwise(
     implementation: Callable[..., Any], f: Derivative, derivative: Derivative, *, kinks: Sequence[float] = (),
-    name: str = "elementwise", settings: Choices | None = None, linear: bool = False, rtol: float = RTOL,
-    rtol_reason: str = RTOL_REASON, limits: Sequence[float] = LIMITS, mistakes: Table = (),
+    name: str = "elementwise", settings: Values | None = None, linear: bool = False, rtol: float = RTOL,
+    rtol_reason: str = RTOL_REASON, limits: Sequence[float] = LIMITS, mistakes: Table = (), **only: Any,
 ) -> LayerSpec:  # fmt: skip
     """Return the spec of a layer that applies a function to each entry: x (n, ...) of rank 1 to 4 -> f(x).
 
@@ -45,10 +44,12 @@ def elementwise(
     rtol        the error allowed otherwise, relative to the largest entry, and `rtol_reason` why that much
     mistakes    of people who write this layer: rows of a family ("sign"), the array ("y", "dLdx"), what is
                 said of it, and what the mistake makes of dLdy and x: lambda u, x, **settings: ...
+    only        keywords that restrict what is tried (`verification.choices`): the settings, rank and batch
 
     SpecError for kinks elsewhere than at 0 of an f that is linear on either side of it.
     """
-    choices, kinks = dict(settings or {}), tuple(kinks) or (0.0,) * linear
+    own, kinks = dict(settings or {}), tuple(kinks) or (0.0,) * linear
+    choices = _choices(name, only, own)
     common: dict[str, Any] = {
         "name": name,
         "make": implementation,
@@ -61,24 +62,27 @@ def elementwise(
     if linear:
         if kinks != (0.0,):
             raise SpecError(f"linear is for an f whose only kink is 0, but kinks are {kinks}: leave one of the two out")
-        return LayerSpec(
+        first = {key: values[0] for key, values in own.items()}
+        spec = LayerSpec(
             **common,
-            cases=_cases(choices, whole_case),
+            cases=choices.cases(_of(whole_case)),
             piecewise_linear=True,
             terms=lambda **_: 1,
             magnitude=lambda x, **_: abs(x),
-            realistic=whole_case(4, (4, 8, 16, 16), {key: values[0] for key, values in choices.items()}, seed=2),
+            realistic=choices.realistic(_of(whole_case), rank=4, batch=4, side1=8, side2=16, side3=16, **first),
             properties=(is_positively_homogeneous, entries_are_independent),
         )
+        return choices.applied(spec)
     far = np.array([limit for limit in limits if limit not in kinks])
-    return LayerSpec(
+    spec = LayerSpec(
         **common,
-        cases=_cases(choices, partial(smooth_case, kinks=kinks)),
+        cases=choices.cases(_of(partial(smooth_case, kinks=kinks))),
         rtol=rtol,
         rtol_reason=rtol_reason,
         properties=(entries_are_independent,),
-        extremes=_cases(choices, partial(extreme_case, limits=far)) if len(far) else None,
+        extremes=choices.cases(_of(partial(extreme_case, limits=far))) if len(far) else None,
     )
+    return choices.applied(spec)
 
 
 def is_positively_homogeneous(trial: Trial) -> None:
@@ -141,18 +145,23 @@ def _off(values: Array, kinks: tuple[float, ...]) -> Array:
     return values[[all(abs(value - kink) >= 1 / 64 for kink in kinks) for value in values]]
 
 
-def _cases(settings: Choices, make: Callable[..., Case]) -> st.SearchStrategy[Case]:
-    """Cases of rank 1 to 4, with sides from 1 to 3 and any of these settings."""
-    bounds = {name: (0, len(values) - 1) for name, values in settings.items()}
+def _choices(name: str, only: Mapping[str, Any], settings: Values) -> Choices:
+    """Return the choices: rank 1 to 4, sides from 1 to 3 and any of these settings."""
+    sides = {"batch": batch(1, 3), **{f"side{i}": inner(1, 3) for i in (1, 2, 3)}}
+    own = {
+        key: one_of(*values) if isinstance(values[0], str) else reals(*values, most=16)
+        for key, values in settings.items()
+    }
+    return Choices(name, only, {"rank": rank(1, 4), **sides, **own})
 
-    def decode(drawn: dict[str, int]) -> Case:
-        sides = tuple(drawn[f"side{i}"] for i in range(4))
-        chosen = {name: values[drawn[name]] for name, values in settings.items()}
-        return make(drawn["rank"], sides, chosen, drawn["seed"])
 
-    return numbers(rank=(1, 4), side0=(1, 3), side1=(1, 3), side2=(1, 3), side3=(1, 3), **bounds, seed=SEEDS).map(
-        decode
-    )
+def _of(case: Callable[..., Case]) -> Callable[..., Case]:
+    """Return the function that makes a case of a rank, four sides, settings and a seed."""
+
+    def made(rank: int, batch: int, side1: int, side2: int, side3: int, seed: int, **settings: Any) -> Case:
+        return case(rank, (batch, side1, side2, side3), settings, seed)
+
+    return made
 
 
 def _mistakes(own: Table, value: Derivative, derivative: Derivative) -> tuple[Mistake, ...]:

@@ -231,7 +231,7 @@ def log_softmax(implementation: Callable[..., Any]) -> LayerSpec:
     """
 
     def cases(kinds: tuple[int, int]) -> st.SearchStrategy[Case]:
-        return numbers(images=(1, 4), classes=(1, 5), kind=kinds, seed=SEEDS).map(lambda drawn: case(**drawn))
+        return numbers(batch=(1, 4), classes=(1, 5), kind=kinds, seed=SEEDS).map(lambda drawn: case(**drawn))
 
     def softmax(t: Trial) -> Array:
         return np.asarray(special.softmax(t.x, axis=1))

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.references import maximum, maximum_gradient
 from verification.spec import LayerSpec
@@ -16,22 +17,25 @@ from verification.strategies import SEEDS, numbers, tied
 from verification.trial import Trial
 
 
-def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
+def max_pooling(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer.
 
     implementation(stride, pool_size) makes the layer: the class itself or a function. Where several
     entries of a window are the largest, backprop may split dLdy over them in any way (first, last,
     evenly), but not give all of it to each.
+    Keywords restrict what is tried (`verification.choices`): stride, pool_size, batch, channels, width and height of
+    the image; square=True.
     """
-    return LayerSpec(
+    choices = Choices("max_pooling", only, CHOICES, TWINS)
+    spec = LayerSpec(
         name="max_pooling",
         make=implementation,
-        cases=max_pooling_cases(),
+        cases=choices.cases(sized),
         reference=maximum,
         piecewise_linear=True,
         terms=lambda **_: 1,
         usual=usual_cases(),
-        realistic=case(8, 3, 2, 2, 30, 30, values=0, seed=2),
+        realistic=choices.realistic(sized, **REALISTIC),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
             gradient_is_a_subgradient,
@@ -42,15 +46,36 @@ def max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
         mistakes=MISTAKES,
         conditions=sizes_divide,
     )
+    return choices.applied(spec)
+
+
+CHOICES = {
+    "batch": batch(1, 3), "channels": side(1, 1, 3), "pool_size": counts(1, 4), "stride": counts(1, 4),
+    "extra_width": inner(0, 6), "extra_height": inner(0, 6), "values": inner(0, 2), "width": side(2),
+    "height": side(3),
+}  # fmt: skip
+TWINS = (("extra_width", "extra_height"), ("width", "height"))
+REALISTIC = {
+    "batch": 8, "channels": 3, "pool_size": 2, "stride": 2, "extra_width": 30, "extra_height": 30, "values": 0,
+}  # fmt: skip
 
 
 @cache  # one object: what was drawn from it is kept
 def max_pooling_cases() -> st.SearchStrategy[Case]:
     """Cases with windows that overlap, touch or leave gaps, sizes that do not divide, ties and negative x."""
-    return numbers(
-        images=(1, 3), channels=(1, 3), pool_size=(1, 4), stride=(1, 4),
-        extra_width=(0, 6), extra_height=(0, 6), values=(0, 2), seed=SEEDS,
-    ).map(lambda drawn: case(**drawn))  # fmt: skip
+    return Choices("max_pooling", {}, CHOICES).cases(sized)
+
+
+def sized(
+    batch: int, channels: int, pool_size: int, stride: int, extra_width: int, extra_height: int, values: int,
+    seed: int, width: int | None = None, height: int | None = None,
+) -> Case | None:  # fmt: skip
+    """Return the case of this size, the image's own where it is given; None if the window does not fit into it."""
+    more = (
+        extra_width if width is None else width - pool_size,
+        extra_height if height is None else height - pool_size,
+    )
+    return case(batch, channels, pool_size, stride, *more, values, seed) if min(more) >= 0 else None
 
 
 @cache

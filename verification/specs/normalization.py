@@ -4,20 +4,19 @@ The three layers differ in the slices alone: a channel over the batch, the last 
 of an image. The variance is that of the slice (divided by its size, not by its size less one).
 """
 
-import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choice, Choices, batch, counts, inner, one_of, reals, side
+from verification.construction import takes
 from verification.explain.knobs import Mistake
-from verification.spec import BadArgument, LayerSpec, SpecError
+from verification.spec import BadArgument, LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-8
@@ -36,59 +35,63 @@ Slices = Callable[..., Array]
 """Called with a shape and the settings, returns the number of the slice that each entry belongs to."""
 
 
-def batch_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
+def batch_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of batch normalization in training: each channel over the batch and its positions.
 
     implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, c) or
     (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
     Running averages are no part of it.
-    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
-    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
+    Keywords restrict what is tried (`verification.choices`): eps, batch, rank, num_features, height, width.
+    A constant eps of the implementation (1e-5, say) is passed on only if there is a parameter of that name.
     """
-    return _normalization("batch_normalization", implementation, _batch_case, _by_channel, 1, eps, of_the_batch=True)
+    more = {"rank": _ranks(2, 4), "num_features": counts(), "height": side(2), "width": side(3)}
+    return _normalization("batch_normalization", implementation, _batch_case, _by_channel, 1, only, more, True)
 
 
-def layer_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
+def layer_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of layer normalization over the last axis.
 
     implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, d) or
     (n, t, d), the parameters gamma (d,) and beta (d,); backprop returns (dLdx, dLdgamma, dLdbeta).
-    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
-    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
+    Keywords restrict what is tried (`verification.choices`): eps, batch, rank, num_features.
+    A constant eps of the implementation (1e-5, say) is passed on only if there is a parameter of that name.
     """
-    return _normalization("layer_normalization", implementation, _layer_case, _by_row, -1, eps)
+    more = {"rank": _ranks(2, 3), "num_features": counts()}
+    return _normalization("layer_normalization", implementation, _layer_case, _by_row, -1, only, more)
 
 
-def group_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
+def group_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of group normalization: groups of neighbouring channels of an image.
 
     implementation(num_groups, num_features, eps) makes the layer: the class itself or a function. x is
     (n, c, h, w), the parameters gamma (c,) and beta (c,); backprop returns (dLdx, dLdgamma, dLdbeta).
-    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
-    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
+    Keywords restrict what is tried (`verification.choices`): eps, batch, num_groups, num_features, height, width.
+    A constant eps of the implementation (1e-5, say) is passed on only if there is a parameter of that name.
     """
-    return _normalization("group_normalization", implementation, _group_case, _by_group, 1, eps)
+    more = {"num_groups": counts(), "num_features": counts(), "height": side(2), "width": side(3)}
+    return _normalization("group_normalization", implementation, _group_case, _by_group, 1, only, more)
 
 
 def _normalization(
-    name: str, make: Callable[..., Any], case: Callable[..., Case], slices: Slices, axis: int, constant: float | None,
-    of_the_batch: bool = False,
+    name: str, make: Callable[..., Any], case: Callable[..., Case | None], slices: Slices, axis: int,
+    only: Mapping[str, Any], more: Mapping[str, Choice], of_the_batch: bool = False,
 ) -> LayerSpec:  # fmt: skip
-    """Return the spec; `axis` is that of gamma and beta, `constant` is eps where it is one."""
-    if constant is not None and not constant > 0:
-        raise SpecError(f"eps should be positive, but it is {constant}")
-    has_eps = constant is None or takes_eps(make)
+    """Return the spec; `axis` is that of gamma and beta, `more` has the choices that follow from the others."""
+    choices = Choices(name, only, {
+        "batch": batch(1, 3), "channels": inner(1, 3), "first": inner(1, 3), "second": inner(1, 3),
+        "longer": inner(0, 1), "eps": reals(1e-3, 1e-2, 1e-1, loose=True), "kind": inner(0, 4), **more,
+    })  # fmt: skip
+    constant = "eps" in only
+    has_eps = not constant or takes(make, "eps")
 
-    def reference(x: Array, gamma: Array, beta: Array, eps: float = constant or 0.0, **settings: Any) -> Array:
+    def reference(x: Array, gamma: Array, beta: Array, eps: float, **settings: Any) -> Array:
         """Each slice by its exact sums. Source: the definition, with math.fsum."""
         y = np.zeros(x.shape)
         for _, where in _each(slices(x.shape, **settings)):
             y[where] = _standardized(x[where], eps)[0]
         return _along(gamma, axis, x) * y + _along(beta, axis, x)
 
-    def gradient(
-        dLdy: Array, x: Array, gamma: Array, eps: float = constant or 0.0, **settings: Any
-    ) -> dict[str, Array]:
+    def gradient(dLdy: Array, x: Array, gamma: Array, eps: float, **settings: Any) -> dict[str, Array]:
         """By the Jacobian of each slice: (I - 1/m - z z^T / m) / sigma, where z is the slice normalized."""
         z, dLdx = np.zeros(x.shape), np.zeros(x.shape)
         upstream = dLdy * _along(gamma, axis, x)
@@ -101,8 +104,6 @@ def _normalization(
 
     def gradient_is_orthogonal_to_ones(trial: Trial) -> None:
         """dLdx.sum() == 0 over each slice: a constant added to a slice changes nothing."""
-        if "x" not in trial.spec.gradients:
-            return
         dLdx = trial.expect_shape("dLdx", trial.layer().backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
         numbered = slices(trial.x.shape, **_without_eps(trial.case))
         largest = max(1.0, float(np.max(abs(trial.dLdy))))  # to which rounding is relative
@@ -117,37 +118,41 @@ def _normalization(
             array="dLdx",
         )
 
-    def drawn(kind: int, **sizes: int) -> Case:
-        """Return the case; with the constant, if there is one, in place of the eps drawn, and three entries a slice."""
-        made = case(kind=kind, least=2 if constant is None else 3, **sizes)
-        if constant is None:
+    def drawn(kind: int, **sizes: Any) -> Case | None:
+        """Return the case; with three entries a slice where eps is a constant."""
+        made = case(kind=kind, least=3 if constant else 2, **sizes)
+        if not constant or made is None or kind != OFFSET:
             return made
-        settings, arrays = _without_eps(made), dict(made.arrays)
-        if kind == OFFSET:
-            z = np.zeros(arrays["x"].shape)
-            for _, where in _each(slices(z.shape, **settings)):
-                z[where] = _standardized(arrays["x"][where], 0.0)[0]
-            arrays["dLdy"] = z**2 / _along(arrays["gamma"], axis, z)
-        return replace(made, arrays=arrays, settings={**settings, "eps": constant} if has_eps else settings)
+        arrays = dict(made.arrays)
+        z = np.zeros(arrays["x"].shape)
+        for _, where in _each(slices(z.shape, **_without_eps(made))):
+            z[where] = _standardized(arrays["x"][where], 0.0)[0]
+        arrays["dLdy"] = z**2 / _along(arrays["gamma"], axis, z)
+        return replace(made, arrays=arrays)
 
-    return LayerSpec(
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=_cases((0, 0), drawn),
+        cases=choices.cases(drawn, kind=(0, 0)),
         reference=reference,
         parameters=("gamma", "beta"),
         rtol=RTOL,
-        rtol_reason=RTOL_REASON if constant is None else RTOL_REASON_OF_A_CONSTANT,
+        rtol_reason=RTOL_REASON_OF_A_CONSTANT if constant else RTOL_REASON,
         batch_independent=not of_the_batch,
         bad_arguments=_bad_arguments(axis),
         properties=(
             is_invariant_to_scale_and_shift if has_eps else is_invariant_to_shift,
             gradient_is_orthogonal_to_ones,
         ),
-        extremes=_cases((1, 4), drawn),
+        extremes=choices.cases(drawn, kind=(1, 4)),
         gradient=gradient,
-        mistakes=_mistakes(slices, axis, constant),
+        mistakes=_mistakes(slices, axis),
     )
+    return choices.applied(spec)
+
+
+def _ranks(*both: int) -> Choice:
+    return replace(one_of(*both), drawn=(), of=lambda case: case.arrays["x"].ndim)
 
 
 def _by_channel(shape: tuple[int, ...], **_settings: Any) -> Array:
@@ -182,12 +187,6 @@ def _along(parameter: Array, axis: int, x: Array) -> Array:
 # Cases
 
 
-def _cases(kinds: tuple[int, int], case: Callable[..., Case]) -> st.SearchStrategy[Case]:
-    return numbers(
-        images=(1, 3), channels=(1, 3), width=(1, 3), height=(1, 3), rank=(0, 1), eps=(0, 2), kind=kinds, seed=SEEDS
-    ).map(lambda drawn: case(**drawn))
-
-
 OFFSET = 1
 """The kind of values whose mean is 10^6 times their spread."""
 
@@ -205,43 +204,55 @@ def values(count: int, size: int, kind: int, seed: int) -> Array:
     return np.asarray((spread, spread / 100 + 1e4, spread * 1e-6, equal, spread * 100.0 ** (order % 3))[kind])
 
 
-def _case(x: Array, features: int, eps: int, seed: int, **settings: Any) -> Case:
+def _case(x: Array, features: int, eps: float, seed: int, **settings: Any) -> Case:
     gamma, beta = whole("gamma", seed, (features,)) / 64, whole("beta", seed, (features,)) / 64
     return Case(
         {"x": x, "gamma": gamma + (gamma == 0) if seed else gamma + 1, "beta": beta},
-        {**settings, "num_features": features, "eps": (1e-3, 1e-2, 1e-1)[eps]},
+        {**settings, "num_features": features, "eps": eps},
         seed,
     )
 
 
 def _batch_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
+    batch: int, channels: int, first: int, second: int, longer: int, eps: float, kind: int, seed: int, least: int,
+    rank: int | None = None, num_features: int | None = None, height: int | None = None, width: int | None = None,
 ) -> Case:  # fmt: skip
     """Return a case with at least `least` entries a channel: one has no spread, and may be refused."""
-    sides = (width, height) if rank else ()
-    images = max(images, math.ceil(least / math.prod(sides)))
-    x = values(channels, images * math.prod(sides), kind, seed).reshape(channels, images, *sides)
+    sides = (height or first, width or second) if (rank == 4 if rank else longer or height or width) else ()
+    batch, channels = max(batch, math.ceil(least / math.prod(sides))), num_features or channels
+    x = values(channels, batch * math.prod(sides), kind, seed).reshape(channels, batch, *sides)
     return _case(np.ascontiguousarray(x.swapaxes(0, 1)), channels, eps, seed)
 
 
 def _layer_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
-) -> Case:  # fmt: skip
+    batch: int, channels: int, first: int, second: int, longer: int, eps: float, kind: int, seed: int, least: int,
+    rank: int | None = None, num_features: int | None = None,
+) -> Case | None:  # fmt: skip
     """Return a case with `least` to 6 entries in the last axis, at the limits 1 to 5 if least is 2."""
-    sides, features = (height,) if rank else (), channels + width - (kind > 0)
-    features = max(features, least if least > 2 else 1)
-    x = values(images * math.prod(sides), features, kind, seed).reshape(images, *sides, features)
+    sides = (second,) if (rank == 3 if rank else longer) else ()
+    few = 1 if kind and least == 2 else least
+    features = num_features or max(channels + first - (kind > 0), few)
+    if features < few:
+        return None
+    x = values(batch * math.prod(sides), features, kind, seed).reshape(batch, *sides, features)
     return _case(x, features, eps, seed)
 
 
 def _group_case(
-    images: int, channels: int, width: int, height: int, rank: int, eps: int, kind: int, seed: int, least: int
-) -> Case:  # fmt: skip
+    batch: int, channels: int, first: int, second: int, longer: int, eps: float, kind: int, seed: int, least: int,
+    num_groups: int | None = None, num_features: int | None = None, height: int | None = None,
+    width: int | None = None,
+) -> Case | None:  # fmt: skip
     """Return a case of `channels` channels in each of 1 or 2 groups, or of 3 where an image is of one entry."""
-    groups = 1 + rank if width * height > 1 else 1 + 2 * rank
-    channels = max(channels, math.ceil(least / (width * height)))  # one entry has no spread, and may be refused
-    x = values(images * groups, channels * width * height, kind, seed)
-    x = x.reshape(images, groups * channels, width, height)
+    sides = height or first, width or second
+    groups = num_groups or (1 + longer if math.prod(sides) > 1 else 1 + 2 * longer)
+    channels = max(channels, math.ceil(least / math.prod(sides)))  # one entry has no spread, and may be refused
+    if num_features:
+        channels = num_features // groups
+        if num_features % groups or channels * math.prod(sides) < least:
+            return None
+    x = values(batch * groups, channels * math.prod(sides), kind, seed)
+    x = x.reshape(batch, groups * channels, *sides)
     return _case(x, groups * channels, eps, seed, num_groups=groups)
 
 
@@ -256,18 +267,17 @@ def is_invariant_to_shift(trial: Trial) -> None:
 
 def is_invariant_to_scale_and_shift(trial: Trial) -> None:
     """forward(2 x + 3; 4 eps) == forward(x; eps)."""
-    case = replace(trial.case, settings={**trial.case.settings, "eps": 4 * trial.case.settings["eps"]})
-    scaled = Trial(trial.spec, case, trial.script).layer().forward(2 * trial.x + 3)
+    scaled = trial.other(eps=4 * trial.case.settings["eps"]).forward(2 * trial.x + 3)
     because = " for 2 x + 3 and 4 eps: it should be forward(x)"
     trial.compare("forward(x)", scaled, trial.layer().forward(trial.x), because)
 
 
-def _mistakes(slices: Slices, axis: int, constant: float | None) -> tuple[Mistake, ...]:
+def _mistakes(slices: Slices, axis: int) -> tuple[Mistake, ...]:
     def normalized(
         trial: Trial, by: Slices = slices, less: int = 0, outside: float = 0.0, **changed: Any
     ) -> tuple[Array, Array, Array] | None:
         """Return the slices normalized, their deviations and the means over each of dLdy gamma and of that times z."""
-        settings = {"eps": constant, **trial.case.settings, **changed}
+        settings = {**trial.case.settings, **changed}
         eps = settings.pop("eps")
         numbered = by(trial.x.shape, **settings)
         z, sigma = np.zeros(trial.x.shape), np.zeros(trial.x.shape)
@@ -285,7 +295,7 @@ def _mistakes(slices: Slices, axis: int, constant: float | None) -> tuple[Mistak
                 np.ptp(t.x[where]) == 0 for _, where in _each(slices(t.x.shape, **_without_eps(t.case)))
             ):
                 return None
-            eps = {"outside": t.case.settings.get("eps", constant)} if "outside" in changed else {}
+            eps = {"outside": t.case.settings["eps"]} if "outside" in changed else {}
             found = normalized(t, **{**changed, **eps})
             if found is None:
                 return None
@@ -401,14 +411,6 @@ def _not_centred(trial: Trial, found: tuple[Array, Array, Array] | None, axis: i
 
 def _without_eps(case: Case) -> dict[str, Any]:
     return {name: value for name, value in case.settings.items() if name != "eps"}
-
-
-def takes_eps(make: Callable[..., Any]) -> bool:
-    """Return whether the implementation, or what is adapted to one, has a parameter called eps."""
-    try:
-        return "eps" in inspect.signature(getattr(make, "original", make)).parameters
-    except (TypeError, ValueError):  # no signature to be had
-        return False
 
 
 def _bad_arguments(axis: int) -> tuple[BadArgument, ...]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from verification.case import Array, Case, whole
+from verification.construction import takes
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec, SpecError
-from verification.specs.normalization import takes_eps
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
@@ -117,7 +117,7 @@ def rms_normalization(implementation: Callable[..., Any], eps: float | None = No
             Mistake("term-missing", "dLdgamma", "dLdgamma is the sum of dLdy: x / r is missing",
                     lambda t: t.dLdy.reshape(-1, t.x.shape[-1]).sum(axis=0)),
         ),
-        eps=(1e-3, 1e-2, 1e-1) if eps is None else (eps,) if takes_eps(implementation) else (), gamma=True,
+        eps=(1e-3, 1e-2, 1e-1) if eps is None else (eps,) if takes(implementation, "eps") else (), gamma=True,
     )  # fmt: skip
 
 

@@ -4,164 +4,197 @@ Source of the definitions: documentation of torch.nn.MaxPool2d, AvgPool2d and th
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choice, Choices, batch, counts, inner, one_of, side
 from verification.explain.knobs import Mistake
-from verification.layer import Layer
 from verification.spec import BadArgument, LayerSpec
-from verification.specs.convolution2d import Pair, at_most, by_axis, paired, sizes_divide
+from verification.specs.convolution2d import Pair, at_most, fitted, sizes_divide
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
-from verification.strategies import SEEDS, numbers, spaced, tied
+from verification.strategies import spaced, tied
 from verification.trial import Trial
 
 
-def max_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
+def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer with stride and padding.
 
     implementation(kernel_size, stride, padding), each a pair (height, width), makes the layer: the class
     itself or a function. Padding is at most half the kernel and counts as minus infinity. x is
     (n, c, h, w), and backprop returns dLdx. Where several entries of a window are the largest, backprop
     may split dLdy over them in any way, but not give all of it to each.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, height, width;
+    square=True.
     """
-    return LayerSpec(
+    choices = Choices("max_pooling2d", only, _windows_of())
+    make = partial(max_case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name="max_pooling2d",
         make=implementation,
-        cases=pooling_cases().map(lambda drawn: max_case(**drawn)),
+        cases=choices.cases(make),
         reference=largest,
         piecewise_linear=True,
         terms=lambda **_: 1,
-        realistic=max_case(4, 3, (3, 2), (2, 2), (1, 0), (26, 25), values=0, seed=2, largest=10**6),
+        realistic=choices.realistic(partial(make, largest=10**6), **{**REALISTIC, "padding": (1, 0)}),
         bad_arguments=_bad_arguments(largest),
         properties=(gradient_is_a_subgradient, gradient_conserves_the_upstream_sum, follows_a_constant_added_to_x),
-        extremes=pooling_cases().map(lambda drawn: far_below_zero(max_case(**drawn))),
+        extremes=choices.cases(make).map(far_below_zero),
         gradient=largest_gradient,
         mistakes=MAX_MISTAKES,
         conditions=sizes_divide,
     )
+    return choices.applied(spec)
 
 
-def average_pooling2d(implementation: Callable[..., Any]) -> LayerSpec:
+def average_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of an average-pooling layer with stride and padding.
 
     implementation(kernel_size, stride, padding, count_include_pad) makes the layer: the class itself or a
     function. All but the last are pairs (height, width); padding is at most half the kernel and counts as
     zero, as entries to divide by only where count_include_pad. x is (n, c, h, w), and backprop returns
     dLdx. x, dLdy and directions are multiples of whatever may be divided by, so all averages are whole.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, height, width;
+    square=True.
     """
-    return LayerSpec(
+    table = {**_windows_of(most=6 if only.get("dtype") is np.float32 else 12), "count_include_pad": one_of(False, True)}
+    choices = Choices("average_pooling2d", only, table)
+    make = partial(average_case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name="average_pooling2d",
         make=implementation,
-        cases=pooling_cases(count_include_pad=(0, 1)).map(lambda drawn: average_case(**drawn)),
+        cases=choices.cases(make),
         reference=average,
         affine_in=("x",),
         terms=lambda kernel_size, **_: math.prod(kernel_size) + 1,
-        realistic=average_case(4, 3, (3, 2), (2, 2), (1, 1), (26, 25), 0, count_include_pad=0, seed=2, largest=10**6),
+        realistic=choices.realistic(partial(make, largest=10**6), **REALISTIC, count_include_pad=False),
         bad_arguments=_bad_arguments(average),
         properties=(average_of_ones_is_the_part_inside, gradient_conserves_the_upstream_sum_without_padding),
         gradient=average_gradient,
         mistakes=AVERAGE_MISTAKES,
         conditions=sizes_divide,
     )
+    return choices.applied(spec)
 
 
-def global_max_pooling(implementation: Callable[..., Any]) -> LayerSpec:
+def global_max_pooling(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a layer that takes the largest entry of each channel, x (n, c, h, w) -> y (n, c).
 
     implementation() makes the layer. Equal entries may share dLdy in any way, but not each take all of it.
+    Keywords restrict what is tried (`verification.choices`): batch, channels, height, width; square=True.
     """
-    return LayerSpec(
+    choices = Choices("global_max_pooling", only, GLOBAL, [("height", "width")])
+    spec = LayerSpec(
         name="global_max_pooling",
         make=implementation,
-        cases=global_cases().map(lambda drawn: global_max_case(**drawn)),
+        cases=choices.cases(global_max_case),
         reference=lambda x: np.array([[channel.max() for channel in image] for image in x]),
         piecewise_linear=True,
         terms=lambda **_: 1,
-        realistic=global_max_case(4, 8, 14, 15, values=0, seed=2),
+        realistic=choices.realistic(global_max_case, batch=4, channels=8, height=14, width=15, values=0),
         bad_arguments=GLOBAL_BAD_ARGUMENTS,
         properties=(global_gradient_is_a_subgradient, follows_a_constant_added_to_x),
         gradient=_global_largest_gradient,
         mistakes=GLOBAL_MAX_MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def global_average_pooling(implementation: Callable[..., Any]) -> LayerSpec:
+def global_average_pooling(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a layer that takes the average of each channel, x (n, c, h, w) -> y (n, c).
 
     implementation() makes the layer. x, dLdy and directions are multiples of h w, so all averages are whole.
+    Keywords restrict what is tried (`verification.choices`): batch, channels, height, width; square=True.
     """
-    return LayerSpec(
+    choices = Choices("global_average_pooling", only, GLOBAL, [("height", "width")])
+    spec = LayerSpec(
         name="global_average_pooling",
         make=implementation,
-        cases=global_cases().map(lambda drawn: global_average_case(**drawn)),
+        cases=choices.cases(global_average_case),
         reference=lambda x: np.array([[math.fsum(channel.flat) / channel.size for channel in image] for image in x]),
         affine_in=("x",),
         terms=lambda x, **_: math.prod(x.shape[2:]) + 1,
-        realistic=global_average_case(4, 8, 14, 15, values=0, seed=2),
+        realistic=choices.realistic(global_average_case, batch=4, channels=8, height=14, width=15, values=0),
         bad_arguments=GLOBAL_BAD_ARGUMENTS,
         properties=(follows_a_constant_added_to_x, gradient_is_the_same_all_over_a_channel),
         gradient=lambda dLdy, x: {"x": np.multiply.outer(dLdy, np.full(x.shape[2:], 1 / math.prod(x.shape[2:])))},
         mistakes=GLOBAL_AVERAGE_MISTAKES,
     )
+    return choices.applied(spec)
 
 
 # Cases
 
 
-def pooling_cases(**more: Pair) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw settings with windows that overlap, touch or leave gaps, and sizes that do not divide."""
-    bounds = {"kernel": (1, 4), "stride": (1, 4), "padding": (0, 2), "extra": (0, 5)}
-    return numbers(images=(1, 2), channels=(1, 2), **by_axis(bounds), values=(0, 2), **more, seed=SEEDS).map(
-        lambda drawn: paired(drawn, bounds)
-    )
+def _windows_of(most: int | None = None) -> dict[str, Choice]:
+    """Return the choices: windows that overlap, touch or leave gaps, and sizes that do not divide.
+
+    `most` is the largest side of a window for which the dtype holds the multiples that have whole averages.
+    """
+    return {
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "kernel_size": counts(1, 4, most=most, pair=True),
+        "stride": counts(1, 4, pair=True), "padding": counts(0, 2, least=0, pair=True),
+        "extra": inner(0, 5, pair=True), "values": inner(0, 2), "height": side(2), "width": side(3),
+    }  # fmt: skip
 
 
-def global_cases() -> st.SearchStrategy[dict[str, int]]:
-    """Sizes of x, not square, and what its values are like."""
-    return numbers(images=(1, 3), channels=(1, 3), height=(1, 4), width=(1, 4), values=(0, 2), seed=SEEDS)
+GLOBAL = {
+    "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 4), "width": side(3, 1, 4),
+    "values": inner(0, 2),
+}  # fmt: skip
+"""Sizes of x, not square, and what its values are like."""
+
+REALISTIC: dict[str, Any] = {
+    "batch": 4, "channels": 3, "kernel_size": (3, 2), "stride": (2, 2), "padding": (1, 1), "extra": (26, 25),
+    "values": 0,
+}  # fmt: skip
 
 
 def max_case(
-    images: int, channels: int, kernel: Pair, stride: Pair, padding: Pair, extra: Pair, values: int, seed: int,
-    largest: int = 90,
-) -> Case:  # fmt: skip
+    batch: int, channels: int, kernel_size: Pair, stride: Pair, padding: Pair, extra: Pair, values: int, seed: int,
+    largest: int = 90, height: int | None = None, width: int | None = None, keep: Collection[str] = (),
+) -> Case | None:  # fmt: skip
     """Return the case of this size with at most `largest` entries; padding counts modulo half the kernel, and one.
 
-    x is drawn from the seed: any whole numbers, ties, or all negative.
+    x is drawn from the seed: any whole numbers, ties, or all negative. None if it has to be so high and wide that
+    the window does not fit into it.
     """
-    padding = padding[0] % (kernel[0] // 2 + 1), padding[1] % (kernel[1] // 2 + 1)
-    height, width = (max(1, k - 2 * p) + e for k, p, e in zip(kernel, padding, extra, strict=True))
-    channels, images = at_most(largest // (height * width), channels, images)
-    x = _values((images, channels, height, width), values, seed)
-    return Case(arrays={"x": x}, settings={"kernel_size": kernel, "stride": stride, "padding": padding}, seed=seed)
+    padding = padding[0] % (kernel_size[0] // 2 + 1), padding[1] % (kernel_size[1] // 2 + 1)
+    sides = [
+        fitted(max(1, k - 2 * p), e, given)
+        for k, p, e, given in zip(kernel_size, padding, extra, (height, width), strict=True)
+    ]
+    if not all(sides):
+        return None
+    channels, batch = at_most(largest // (sides[0] * sides[1]), {"channels": channels, "batch": batch}, keep)
+    x = _values((batch, channels, sides[0], sides[1]), values, seed)
+    return Case(arrays={"x": x}, settings={"kernel_size": kernel_size, "stride": stride, "padding": padding}, seed=seed)
 
 
-def average_case(
-    images: int, channels: int, kernel: Pair, stride: Pair, padding: Pair, extra: Pair, values: int,
-    count_include_pad: int, seed: int, largest: int = 90,
-) -> Case:  # fmt: skip
+def average_case(count_include_pad: bool, seed: int, **sizes: Any) -> Case | None:
     """Return the case of this size, of multiples of every number of entries that may lie in a window."""
-    case = max_case(images, channels, kernel, stride, padding, extra, values, seed, largest)
-    x = case.arrays["x"]
+    case = max_case(seed=seed, **sizes)
+    if case is None:
+        return None
+    x, kernel = case.arrays["x"], case.settings["kernel_size"]
     step = math.lcm(*range(1, kernel[0] + 1)) * math.lcm(*range(1, kernel[1] + 1))
-    settings = {**case.settings, "count_include_pad": bool(count_include_pad)}
+    settings = {**case.settings, "count_include_pad": count_include_pad}
     shape = (*x.shape[:2], *_counts(x, **case.settings))
     return _of_multiples(step, x, shape, settings, seed)
 
 
-def global_max_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
+def global_max_case(batch: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
     """Return the case of this size, with values as for max-pooling."""
-    return Case({"x": _values((images, channels, height, width), values, seed)}, {}, seed)
+    return Case({"x": _values((batch, channels, height, width), values, seed)}, {}, seed)
 
 
-def global_average_case(images: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
+def global_average_case(batch: int, channels: int, height: int, width: int, values: int, seed: int) -> Case:
     """Return the case of this size, of multiples of height * width."""
-    x = _values((images, channels, height, width), values, seed)
+    x = _values((batch, channels, height, width), values, seed)
     return _of_multiples(height * width, x, x.shape[:2], {}, seed)
 
 
@@ -324,7 +357,7 @@ def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
 
 def gradient_conserves_the_upstream_sum_without_padding(trial: Trial) -> None:
     """sum(dLdx) == sum(dLdy), over each image and channel, of the layer that does not count padding."""
-    layer = _other(trial, count_include_pad=False)
+    layer = trial.other(count_include_pad=False)
     dLdx = trial.expect_shape("dLdx", layer.backprop(trial.x, trial.dLdy)["x"], trial.x.shape)
     _same_sums(trial, dLdx, trial.dLdy, " where padding is not counted")
 
@@ -345,7 +378,8 @@ def average_of_ones_is_the_part_inside(trial: Trial) -> None:
 
 def follows_a_constant_added_to_x(trial: Trial) -> None:
     """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
-    c = trial.pick("c", [-(2.0**20), -(2.0**20), 2.0**20]) * trial.x[0, 0].size  # a multiple, for averages to be whole
+    far = 2.0**20 if trial.spec.dtype == np.float64 else 2.0**4  # float32 holds sums of the latter
+    c = trial.pick("c", [-far, -far, far]) * trial.x[0, 0].size  # a multiple, for averages to be whole
     layer = trial.layer()
     trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
 
@@ -367,11 +401,6 @@ def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
         shows=trial.expression(dLdx, sums),
         array="dLdx",
     )
-
-
-def _other(trial: Trial, **settings: Any) -> Layer:
-    settings = {**trial.case.settings, **settings}
-    return Trial(trial.spec, replace(trial.case, settings=settings), trial.script).layer()
 
 
 # Mistakes

@@ -128,7 +128,7 @@ def max_case(
     """
     padding = tuple(p % (k // 2 + 1) for p, k in zip(padding, kernel, strict=True))
     sides = [max(1, k - 2 * p) + e for k, p, e in zip(kernel, padding, extra, strict=True)]
-    channels, images = at_most(largest // math.prod(sides), channels, images)
+    channels, images = at_most(largest // math.prod(sides), {"channels": channels, "images": images}, ())
     shape = (images, channels, *sides)
     x = (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
     settings = {"kernel_size": setting(kernel), "stride": setting(stride), "padding": setting(padding)}

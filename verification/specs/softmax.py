@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-9
@@ -21,15 +20,17 @@ RTOL_REASON = (
 )
 
 
-def softmax(implementation: Callable[..., Any]) -> LayerSpec:
+def softmax(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of softmax: x (n, k) -> exp(x) / sum of exp(x) over the last axis.
 
-    implementation() makes the layer: the class itself or a function.
+    implementation() makes the layer: the class itself or a function. Keywords restrict what is tried
+    (`verification.choices`): batch, classes.
     """
-    return LayerSpec(
+    choices = Choices("softmax", only, CHOICES)
+    spec = LayerSpec(
         name="softmax",
         make=implementation,
-        cases=_cases((0, 0), case),
+        cases=choices.cases(case, kind=(0, 0)),
         reference=lambda x: np.asarray(special.softmax(x, axis=-1)),
         rtol=RTOL,
         rtol_reason=RTOL_REASON,
@@ -39,20 +40,22 @@ def softmax(implementation: Callable[..., Any]) -> LayerSpec:
             is_invariant_to_a_constant_added,
             gradient_is_orthogonal_to_ones,
         ),
-        extremes=_cases((1, 4), case),
+        extremes=choices.cases(case, kind=(1, 4)),
         gradient=softmax_gradient,
         mistakes=SOFTMAX_MISTAKES,
     )
+    return choices.applied(spec)
 
 
 def softmax_cross_entropy(
-    implementation: Callable[..., Any], reduction: Literal["mean", "sum", "none"] = "mean"
+    implementation: Callable[..., Any], reduction: Literal["mean", "sum", "none"] = "mean", **only: Any
 ) -> LayerSpec:
     """Return the spec of softmax and cross-entropy in one: logits x (n, k) -> log(sum of exp(x)) - x[label].
 
     implementation() makes the layer: the class itself or a function. The integer labels (n,) are set as
     the attribute `labels` before forward. y is a 0-d array, the mean or sum over the batch, or (n,) for
-    reduction "none". ValueError for any other reduction.
+    reduction "none". ValueError for any other reduction. Keywords restrict what is tried
+    (`verification.choices`): batch, classes.
     """
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction should be one of {', '.join(REDUCTIONS)}, but it is {reduction!r}")
@@ -76,10 +79,11 @@ def softmax_cross_entropy(
         """Return the reduced loss of this form of the logits and the labels."""
         return lambda t: np.asarray(reduced(form(t.x, t.arguments["labels"])))
 
-    return LayerSpec(
+    choices = Choices("softmax_cross_entropy", only, CHOICES)
+    spec = LayerSpec(
         name=f"softmax_cross_entropy_{reduction}",
         make=implementation,
-        cases=_cases((0, 0), labelled_case),
+        cases=choices.cases(labelled_case, kind=(0, 0)),
         reference=reference,
         constants=("labels",),
         rtol=RTOL,
@@ -91,7 +95,7 @@ def softmax_cross_entropy(
             gradient_is_orthogonal_to_ones,
             loss_is_not_negative,
         ),
-        extremes=_cases((1, 4), labelled_case),
+        extremes=choices.cases(labelled_case, kind=(1, 4)),
         gradient=gradient,
         mistakes=(
             Mistake("term-missing", "dLdx", "dLdx is softmax(x) without 1 taken off at the label",
@@ -117,6 +121,7 @@ def softmax_cross_entropy(
             *OTHER_REDUCTIONS[reduction],
         ),
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 def _reduced(family: str, what: str, factor: Callable[[int], float]) -> tuple[Mistake, Mistake]:
@@ -141,13 +146,12 @@ OTHER_REDUCTIONS: dict[str, tuple[Mistake, ...]] = {
 REDUCTIONS: dict[str, Callable[[Array], Any]] = {"mean": np.mean, "sum": np.sum, "none": np.asarray}
 
 
-def _cases(kinds: tuple[int, int], make: Callable[..., Case]) -> st.SearchStrategy[Case]:
-    return numbers(images=(1, 4), classes=(1, 5), kind=kinds, seed=SEEDS).map(lambda drawn: make(**drawn))
+CHOICES = {"batch": batch(1, 4), "classes": side(1, 1, 5), "kind": inner(0, 4)}
 
 
-def case(images: int, classes: int, kind: int, seed: int) -> Case:
+def case(batch: int, classes: int, kind: int, seed: int) -> Case:
     """Return a case of logits from -4 to 4 (kind 0), of +-1000, shifted by 1000 or -1000, or equal."""
-    shape = (images, classes)
+    shape = (batch, classes)
     signs = 1 - 2 * (whole("sign", seed, shape) % 2)
     if seed >= 2 and kind == 0:
         # Steps of 1/64, of which 1/128 is added so that no two kinds of rounding agree by chance.
@@ -157,10 +161,10 @@ def case(images: int, classes: int, kind: int, seed: int) -> Case:
     return Case({"x": x}, seed=seed)
 
 
-def labelled_case(images: int, classes: int, kind: int, seed: int) -> Case:
+def labelled_case(batch: int, classes: int, kind: int, seed: int) -> Case:
     """Return the same case with a label for each row."""
-    drawn = case(images, classes, kind, seed)
-    labels = whole("labels", seed, (images,)).astype(int) % classes
+    drawn = case(batch, classes, kind, seed)
+    labels = whole("labels", seed, (batch,)).astype(int) % classes
     return Case({**drawn.arrays, "labels": labels}, seed=seed)
 
 

@@ -3,38 +3,37 @@
 Source of the definition: documentation of torch.nn.ConvTranspose2d.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy.signal import convolve2d
 
 from verification.case import Array, Case, unusual, whole
+from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.convolution2d import (
     Pair,
     Settings,
-    at_most,
     bad_arguments,
-    by_axis,
     canvas,
     correlation2d,
     filter_mistakes,
     first_biases,
+    fitted,
+    grouped,
     interleaved,
     interleaved_output,
     mistaken_settings,
-    other,
-    paired,
+    reduced,
     tap,
 )
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def transposed_convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
+def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a transposed convolutional layer.
 
     implementation(in_channels, out_channels, kernel_size, stride, padding, output_padding, dilation, groups)
@@ -42,16 +41,32 @@ def transposed_convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
     width); output_padding is less than the stride. The layer takes x (n, in_channels, h, w), has the
     parameters W (in_channels, out_channels / groups, kh, kw) and b (out_channels,), and backprop
     returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
+    image; square=True; bias=False.
     """
-    return LayerSpec(
+    choices = Choices("transposed_convolution2d", only, CHOICES, has_bias=True)
+    make = partial(case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name="transposed_convolution2d",
         make=implementation,
-        cases=transposed_convolution2d_cases(),
+        cases=choices.cases(make),
         reference=transposed2d,
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, groups, **_: int(W[:, 0].size) // groups + 1,
-        realistic=case(4, 2, 3, 3, (4, 3), (2, 2), (1, 1), (1, 1), (0, 1), (13, 13), seed=2, largest=10**6),
+        realistic=choices.realistic(
+            partial(make, largest=10**6),
+            batch=4,
+            groups=2,
+            channels=3,
+            filters=3,
+            kernel_size=(4, 3),
+            stride=(2, 2),
+            padding=(1, 1),
+            dilation=(1, 1),
+            output_padding=(0, 1),
+            extra=(13, 13),
+        ),
         bad_arguments=bad_arguments(transposed2d),
         properties=(
             is_the_adjoint_of_convolution,
@@ -61,48 +76,57 @@ def transposed_convolution2d(implementation: Callable[..., Any]) -> LayerSpec:
         gradient=transposed2d_gradient,
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def transposed_convolution2d_cases() -> st.SearchStrategy[Case]:
-    """Cases of any combination of settings, different by height and width, depthwise layers included."""
-    bounds = {
-        "kernel": (1, 3), "stride": (1, 3), "padding": (0, 2), "dilation": (1, 3), "output_padding": (0, 5),
-        "extra": (0, 2),
-    }  # fmt: skip
-    return numbers(
-        images=(1, 2), groups=(1, 3), channels=(1, 2), filters=(1, 2), **by_axis(bounds), seed=SEEDS
-    ).map(lambda drawn: case(**paired(drawn, bounds)))  # fmt: skip
+CHOICES = {
+    "batch": batch(1, 2), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2),
+    "kernel_size": counts(1, 3, pair=True), "stride": counts(1, 3, pair=True),
+    "padding": counts(0, 2, least=0, pair=True), "dilation": counts(1, 3, pair=True),
+    "output_padding": counts(0, 5, least=0, pair=True), "extra": inner(0, 2, pair=True),
+    "in_channels": counts(), "out_channels": counts(), "height": side(2), "width": side(3),
+}  # fmt: skip
+"""Any combination of settings, different by height and width, depthwise layers included."""
 
 
 def case(
-    images: int, groups: int, channels: int, filters: int, kernel: Pair, stride: Pair, padding: Pair,
-    dilation: Pair, output_padding: Pair, extra: Pair, seed: int, largest: int = 40,
-) -> Case:  # fmt: skip
+    batch: int, groups: int, channels: int, filters: int, kernel_size: Pair, stride: Pair, padding: Pair,
+    dilation: Pair, output_padding: Pair, extra: Pair, seed: int, largest: int = 40, in_channels: int | None = None,
+    out_channels: int | None = None, height: int | None = None, width: int | None = None,
+    keep: Collection[str] = (),
+) -> Case | None:  # fmt: skip
     """Return the case of this size, channels and filters counted by group; x has at most `largest` entries.
 
-    output_padding counts modulo the stride. The image is as large as it takes for padding to leave
-    something of y, and `extra` larger; images, channels and groups are fewer where it would be too large.
+    output_padding counts modulo the stride. The image is as large as it takes for padding to leave something of
+    y, and `extra` larger, unless its sides are given; images, channels and groups are fewer where it would be too
+    large, unless they are given or to be kept. None if what is given does not fit together.
     """
     down, across = (more % s for more, s in zip(output_padding, stride, strict=True))
-    height, width = (
-        1 + max(0, -((d * (k - 1) + o - 2 * p) // s)) + e
-        for k, s, p, d, o, e in zip(kernel, stride, padding, dilation, (down, across), extra, strict=True)
-    )
-    groups, channels, images = at_most(largest // (height * width), groups, channels, images)
-    x = whole("x", seed, (images, groups * channels, height, width))
-    W = whole("W", seed, (groups * channels, filters, *kernel))
+    sides = [
+        fitted(1 + max(0, -((d * (k - 1) + o - 2 * p) // s)), e, given)
+        for k, s, p, d, o, e, given in zip(
+            kernel_size, stride, padding, dilation, (down, across), extra, (height, width), strict=True
+        )
+    ]
+    counts = grouped(groups, channels, filters, in_channels, out_channels)
+    if not all(sides) or counts is None:
+        return None
+    channels, filters = counts
+    groups, channels, batch = reduced(largest, sides, groups, channels, batch, keep)
+    x = whole("x", seed, (batch, groups * channels, *sides))
+    W = whole("W", seed, (groups * channels, filters, *kernel_size))
     # Now and then something out of the ordinary: large numbers, an image of zeros.
     kind = unusual(seed, "large", "zero image")
     if kind == "large":
         x = x * 2.0**12
     elif kind == "zero image":
-        x = x * (np.arange(images) > 0)[:, None, None, None]
+        x = x * (np.arange(batch) > 0)[:, None, None, None]
     return Case(
         arrays={"x": x, "W": W, "b": whole("b", seed, (groups * filters,))},
         settings={
             "in_channels": x.shape[1],
             "out_channels": groups * filters,
-            "kernel_size": kernel,
+            "kernel_size": kernel_size,
             "stride": stride,
             "padding": padding,
             "output_padding": (down, across),
@@ -181,7 +205,7 @@ def padding_takes_rows_away_and_output_padding_adds_them(trial: Trial) -> None:
     And so for columns.
     """
     (p, q), more, b = trial.case.settings["padding"], trial.case.settings["output_padding"], trial.arguments["b"]
-    bare = other(trial, padding=(0, 0), output_padding=(0, 0)).forward(trial.x)
+    bare = trial.other(padding=(0, 0), output_padding=(0, 0)).forward(trial.x)
     longer = np.pad(bare - b[:, np.newaxis, np.newaxis], ((0, 0), (0, 0), (0, more[0]), (0, more[1])))
     expected = longer[:, :, p : longer.shape[2] - p, q : longer.shape[3] - q] + b[:, np.newaxis, np.newaxis]
     because = ": it should be that without padding, longer by output_padding, then cropped"
@@ -194,8 +218,8 @@ def groups_work_side_by_side(trial: Trial) -> None:
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
     group = trial.pick("group", range(groups))
     channels, maps = (slice(group * size, (group + 1) * size) for size in (len(W) // groups, W.shape[1]))
-    alone = other(
-        trial, {"W": W[channels], "b": b[maps]},
+    alone = trial.other(
+        {"W": W[channels], "b": b[maps]},
         in_channels=len(W) // groups, out_channels=W.shape[1], groups=1,
     )  # fmt: skip
     because = f" for group {group} of {groups}: it should be what the group gives alone"

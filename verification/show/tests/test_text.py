@@ -10,6 +10,7 @@ from verification.catalogue import max_pooling as catalogue
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.explain.where import Where
 from verification.explain.why import Why
+from verification.failure import ALREADY_WRONG
 from verification.report import Report
 from verification.show.printing import print_reports
 from verification.show.text import blocks
@@ -82,13 +83,13 @@ def test_what_is_said_of_a_layer_that_is_not_written_yet_is_short_and_names_the_
 
 
 def test_what_could_not_be_judged_is_one_line_and_hardening_one_list(capsys):
-    items = [PropertyReport(name, "required", "not judged", 9, "all is wrong") for name in ("a_holds", "b_holds")]
+    items = [PropertyReport(name, "required", "not judged", 9, ALREADY_WRONG) for name in ("a_holds", "b_holds")]
     notes = [Cause("y", "property", f"{name}_holds", f"y is wrong in {name}", required=False) for name in "cd"]
     judged = PropertyReport("e_holds", "required", "passed", 9)
     reports = [Report(name, (judged, *items), tuple(notes[:at])) for at, name in enumerate(("one", "two", "three"))]
     for terminal in (False, True):
         text = printed(*reports, capsys=capsys, terminal=terminal)
-        assert text.count("2 properties: all is wrong") == 3
+        assert text.count("2 properties: what it judges") == 3
         assert "a holds" not in text
         assert text.count("Hardening, which does not count") == 1
         for line in ("- two: y is wrong in c (c holds)", "- three: y is wrong in c (c holds)",

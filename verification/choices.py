@@ -1,0 +1,240 @@
+"""What a ready spec chooses from when it draws a case, and the keywords of a user that restrict it.
+
+A spec names its choices, Choices("dense", given, {"batch": batch(1, 4), "in_features": counts(1, 5)}), and has a
+function that makes a case of one value of each. A keyword of the name of a choice takes the place of what is drawn.
+
+A keyword is one value, or a list or range of the values to draw from: stride=1, batch=[1, 8],
+out_channels=range(1, 5). Where a setting has one for the height and one for the width, a value is one number for both
+or a pair: kernel_size=(3, 5). square=True makes height and width equal, of the image too; square=int passes each of
+these settings as one number as well. bias=False is for a layer that has none, gradients=() for one without backprop,
+gradients=("W", "b") for one without dLdx, dtype=numpy.float32 for one that works in nothing else.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from verification.case import Case
+from verification.spec import ALL, LayerSpec, Restriction, SpecError
+from verification.strategies import SEEDS, numbers
+
+Make = Callable[..., Case | None]
+"""Makes a case of one value of each choice and a seed; None where they do not fit together."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a spec.
+
+    drawn     the values drawn without a keyword; none where they then follow from other choices
+    takes     whether the spec can do with a value; `expects` says with which, "" of a choice that is no keyword
+    pair      whether there is one for the height and one for the width
+    of        what a case has of it, if it is not the setting of this name
+    loose     whether properties may change it where the constructor takes it: a constant of the layer
+    """
+
+    drawn: Sequence[Any]
+    takes: Callable[[Any], bool] = lambda _value: False
+    expects: str = ""
+    pair: bool = False
+    of: Callable[[Case], Any] | None = None
+    loose: bool = False
+
+
+def counts(
+    *drawn: int, least: int = 1, most: int | None = None, pair: bool = False, of: Callable[[Case], Any] | None = None
+) -> Choice:
+    """Return the choice of a whole number, drawn from a first to a last one; without these it follows from others."""
+
+    def takes(value: Any) -> bool:
+        return _is(Integral, value) and least <= value and (most is None or value <= most)
+
+    upto = f"of at least {least}" if most is None else f"from {least} to {most}"
+    return Choice(range(drawn[0], drawn[1] + 1) if drawn else (), takes, f"a whole number {upto}", pair, of)
+
+
+def batch(*drawn: int) -> Choice:
+    """Return the choice of the number of images in x."""
+    return counts(*drawn, of=lambda case: len(case.arrays["x"]))
+
+
+def side(axis: int, *drawn: int) -> Choice:
+    """Return the choice of the length of an axis of x; None of an x that has no such axis."""
+
+    def length(case: Case) -> int | None:
+        shape = case.arrays["x"].shape
+        return shape[axis] if axis < len(shape) else None
+
+    return counts(*drawn, of=length)
+
+
+def rank(first: int, last: int) -> Choice:
+    """Return the choice of the number of axes of x."""
+    return counts(first, last, least=first, most=last, of=lambda case: case.arrays["x"].ndim)
+
+
+def reals(*drawn: float, most: float | None = None, loose: bool = False) -> Choice:
+    """Return the choice of a positive number, a constant of the layer."""
+
+    def takes(value: Any) -> bool:
+        return _is(Real, value) and 0 < value <= (math.inf if most is None else most) and value != math.inf
+
+    upto = "" if most is None else f", at most {most:g}"
+    return Choice(drawn, takes, f"positive{upto}", loose=loose)
+
+
+def one_of(*drawn: Any) -> Choice:
+    """Return the choice of one of these."""
+    return Choice(drawn, lambda value: value in drawn, " or ".join(map(repr, drawn)))
+
+
+def inner(first: int, last: int, *, pair: bool = False) -> Choice:
+    """Return a choice of a whole number that is no keyword."""
+    return Choice(range(first, last + 1), pair=pair)
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+class Choices:
+    """The choices of a spec by name, in the order in which they are drawn, and the keywords given for them.
+
+    twins     pairs of choices that are equal where square=True is given, beside those by height and width
+    has_bias  whether bias=False may be given
+
+    SpecError for a keyword that the spec does not have, and for a value that it cannot do with.
+    """
+
+    def __init__(
+        self, spec: str, given: Mapping[str, Any], choices: Mapping[str, Choice],
+        twins: Sequence[tuple[str, str]] = (), *, has_bias: bool = False,
+    ) -> None:  # fmt: skip
+        self.spec, self.given, self.choices = spec, given, choices
+        has_pairs = any(choice.pair for choice in choices.values())
+        self.twins = [*twins, ("height", "width")] if has_pairs else [*twins]
+        keywords = [name for name, choice in choices.items() if choice.expects]
+        flags = ["square"] * bool(self.twins) + ["bias"] * has_bias
+        known = [*keywords, *flags, "gradients", "dtype"]
+        for name in given:
+            if name not in known:
+                raise SpecError(f"{spec} has no keyword {name}: it has {', '.join(known)}")
+        self.as_one = [name for name, choice in choices.items() if choice.pair] if given.get("square") is int else []
+        for flag in flags:
+            if not (isinstance(given.get(flag, True), bool) or (flag == "square" and self.as_one)):
+                raise SpecError(f"{spec}: {flag} should be True or False, but it is {given[flag]!r}")
+        self.only = {name: self._values(name, choices[name]) for name in keywords if name in given}
+        self.square = bool(given.get("square"))
+        said = [
+            "square=True" if name == "square" else f"{name}={value!r}"
+            for name, value in given.items()
+            if name in keywords or (name == "square" and value)
+        ]
+        self.limit = Restriction(", ".join(said), self._obeys) if self.only or self.square else None
+
+    def _values(self, name: str, choice: Choice) -> list[Any]:
+        """Return the values of a keyword; pairs all of them if one is."""
+        given = self.given[name]
+        values = list(given) if isinstance(given, list | range) else [given]
+
+        def is_pair(value: Any) -> bool:
+            return choice.pair and isinstance(value, tuple) and len(value) == 2 and all(map(choice.takes, value))
+
+        if not values or not all(choice.takes(value) or is_pair(value) for value in values):
+            pair = ", or a pair (height, width) of these" if choice.pair else ""
+            instead = "a list or range of such values draws from them"
+            if isinstance(given, tuple) and len(given) == 2 and all(_is(Integral, value) for value in given):
+                instead = f"from {given[0]} to {given[1]} is range({given[0]}, {given[1] + 1})"
+            raise SpecError(f"{self.spec}: {name} should be {choice.expects}{pair}, but it is {given!r}; {instead}")
+        if any(map(is_pair, values)):
+            return [value if isinstance(value, tuple) else (value, value) for value in values]
+        return values
+
+    # What is drawn
+
+    def cases(self, make: Make, **inner: tuple[int, int]) -> st.SearchStrategy[Case]:
+        """Cases that obey the keywords; a choice that is no keyword may have other bounds here."""
+        drawn: dict[str, Sequence[Any]] = {}
+        for name, choice in self.choices.items():
+            values = self.only.get(name, choice.drawn)
+            if name in inner:
+                values = range(inner[name][0], inner[name][1] + 1)
+            if len(values):
+                drawn |= dict.fromkeys(_by_axis(name) if choice.pair else [name], values)
+        places = {name: (0, len(values) - 1) for name, values in drawn.items()}
+
+        def decode(at: dict[str, int]) -> Case | None:
+            chosen = {name: values[at[name]] for name, values in drawn.items()}
+            for name, choice in self.choices.items():
+                if choice.pair and _by_axis(name)[0] in chosen:
+                    height, width = map(chosen.pop, _by_axis(name))
+                    chosen[name] = height if isinstance(height, tuple) else (height, width)
+            return self._made(make, chosen, at["seed"])
+
+        cases: st.SearchStrategy[Any] = numbers(**places, seed=SEEDS).map(decode)
+        return self.limit.among(cases) if self.limit else cases
+
+    def realistic(self, make: Make, **values: Any) -> Case | None:
+        """Return the case of these values, or of others where a keyword forbids them; None if those do not fit."""
+        for name, allowed in self.only.items():
+            one: Any = values.get(name, (0, 0) if self.choices[name].pair else 0)
+            if self.choices[name].pair and not isinstance(allowed[0], tuple):
+                values[name] = tuple(side if side in allowed else allowed[-1] for side in one)
+            else:
+                values[name] = one if one in allowed else allowed[-1]
+        case = self._made(make, values, 2)
+        return case if case is not None and (self.limit is None or self.limit.holds(case)) else None
+
+    def _made(self, make: Make, chosen: dict[str, Any], seed: int) -> Case | None:
+        if self.square:
+            for name, choice in self.choices.items():
+                if choice.pair and name in chosen:
+                    chosen[name] = (chosen[name][0],) * 2
+            for one, other in self.twins:
+                first, second = (other, one) if other in self.only and one not in self.only else (one, other)
+                if first in chosen:
+                    chosen[second] = chosen[first]
+        return make(**chosen, seed=seed)
+
+    def _obeys(self, case: Case) -> bool:
+        """Return whether a case has the values of the keywords, constants aside."""
+        if self.square:
+            pairs = [case.settings[name] for name, one in self.choices.items() if one.pair and name in case.settings]
+            if any(height != width for height, width in [case.arrays["x"].shape[-2:], *pairs]):
+                return False
+        for name, values in self.only.items():
+            choice = self.choices[name]
+            value: Any = choice.of(case) if choice.of else case.settings[name]
+            if choice.loose or value in values:
+                continue
+            if not (choice.pair and all(side in values for side in value)):
+                return False
+        return True
+
+    # The spec
+
+    def applied(self, spec: LayerSpec) -> LayerSpec:
+        """Return the spec with what the keywords say of its layer."""
+        if self.given.get("bias") is False:
+            kept = tuple(name for name in spec.parameters if name != "b")
+            affine = tuple(name for name in spec.affine_in if name != "b")
+            spec = replace(spec, parameters=kept, affine_in=affine, gradients=ALL, absent=("b",))
+        if "gradients" in self.given:
+            gradients = self.given["gradients"]
+            spec = replace(spec, gradients=gradients, kinks=spec.kinks if "x" in gradients else ())
+        dtype = self.given.get("dtype", np.float64)
+        spec = spec.in_float32() if dtype is np.float32 else replace(spec, dtype=dtype)
+        fixed = tuple(name for name, values in self.only.items() if len(values) == 1)
+        limits = (self.limit,) if self.limit else ()
+        return replace(
+            spec, fixed=fixed, as_one=tuple(self.as_one), restrictions=limits, usual=None if limits else spec.usual
+        )
+
+
+def _by_axis(name: str) -> list[str]:
+    return [f"{name}_height", f"{name}_width"]
