@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from verification.cause import Cause, PropertyReport
+from verification.failure import ALREADY_WRONG
 
 
 def blocks(causes: Sequence[Cause]) -> list[str]:
