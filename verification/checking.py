@@ -10,7 +10,7 @@ from verification.declaration import examine
 from verification.drawing import quiet
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
-from verification.failure import Stopped
+from verification.failure import NO_ARRAY, Stopped
 from verification.properties import Collected, of_gradients, properties
 from verification.properties.hardening import results_share_no_memory
 from verification.properties.required import (
@@ -21,7 +21,10 @@ from verification.properties.required import (
 )
 from verification.report import Report
 from verification.search import Outcome, search, survey
-from verification.spec import LayerSpec
+from verification.spec import LayerSpec, Property
+
+SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
+"""Properties that compare two answers to the same values: what they find is no plain answer that is wrong."""
 
 HOLDING = (history_is_irrelevant, memory_layout_is_irrelevant, results_share_no_memory)
 """Properties that give a layer arrays to keep: they say nothing of a layer that writes into its arguments."""
@@ -94,8 +97,27 @@ def report_on(
         for item, outcome in outcomes.items()
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
+    changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid)
+
+
+def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
+    """Return whether a property may fail only since a plain answer is wrong, for the values that it tries.
+
+    Not one that compares answers to the same values, nor one whose failure at ties is explained.
+    """
+    at_ties = spec.piecewise_linear and bool(change.why) and change.property_name in map(_name, spec.properties)
+    if not change.required or change.kind == "ended" or change.property_name in map(_name, SAME_VALUES) or at_ties:
+        return False
+    if change.raised:
+        return plain.kind == "raised"
+    arrays = {plain.array, *plain.also} if plain.array else {f"dLd{name}" for name in spec.gradients}
+    return change.array in arrays
+
+
+def _name(function: Property) -> str:
+    return function.__name__
 
 
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
@@ -109,7 +131,9 @@ def _told_once(found: Iterable[Cause]) -> list[Cause]:
     order = sorted(found, key=lambda cause: (not cause.required, cause.kind != "raised", not cause.why))
     told: dict[object, Cause] = {}
     for cause in order:
-        told.setdefault(cause.why or id(cause), cause)
+        families = {why.family for why in cause.why}
+        if not (cause.kind == "property" and any(families & {why.family for why in one.why} for one in told.values())):
+            told.setdefault(cause.why or id(cause), cause)
     return list(told.values())
 
 
@@ -123,6 +147,7 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     return Cause(
         array=failure.array or None,
         kind="ended" if outcome.stopped else "property",
+        raised=failure.kind in NO_ARRAY,
         property_name=item.name,
         message=failure.message(),
         required=item.kind == "required",

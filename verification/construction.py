@@ -35,6 +35,19 @@ def misfit(make: Callable[..., Any], names: tuple[str, ...]) -> str:
     return f"its constructor takes ({', '.join(taken)}), the suite calls it with ({', '.join(names)})"
 
 
+def backprop_misfit(make: Callable[..., Any]) -> str:
+    """Say how the backprop of the layers that are made differs from the call that the suite makes; "" if it fits."""
+    try:
+        taken = inspect.signature(make.backprop)  # type: ignore[attr-defined]
+        names = [name for name in taken.parameters if name != "self"]
+        taken.bind(*["self"] * ("self" in taken.parameters), "x", "dLdy")
+    except (AttributeError, ValueError):  # no class, or nothing is known of it
+        return ""
+    except TypeError:
+        return f"backprop takes ({', '.join(names)}), the suite calls it with (x, dLdy)"
+    return ""
+
+
 def _parameters(make: Callable[..., Any]) -> list[str] | None:
     try:
         return list(inspect.signature(make).parameters)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verification.case import Array, Case, whole
-from verification.failure import PropertyFailed, name_of
+from verification.failure import NO_ARRAY, PropertyFailed, name_of
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, ROUNDING, Trial
 
@@ -42,8 +42,9 @@ class Answer:
         """Return whether the layer gave this, as exactly as the spec says."""
         if predicted is None or self.actual is None or self.actual.shape != predicted.shape:
             return False
-        allowed = (self.trial.spec.rtol or ROUNDING) * max(1.0, float(np.max(abs(predicted), initial=0.0)))
-        return bool((abs(self.actual - predicted) <= allowed).all())
+        largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=~np.isnan(predicted))))
+        near = abs(self.actual - predicted) <= (self.trial.spec.rtol or ROUNDING) * largest
+        return bool((near | (np.isnan(predicted) & np.isnan(self.actual))).all())
 
 
 Answers = Mapping[str, Answer]
@@ -65,6 +66,11 @@ class Row:
         """Return what is wrong with an array, if anything is for any of the values."""
         kinds = [answer.kind for answer in self.of(array)]
         return next((kind for kind in kinds if kind != "right"), "right")
+
+
+def failure_of(row: Row, array: str) -> PropertyFailed | None:
+    """Return why there is no such array for any of the values of a case, if there is none."""
+    return next((answer.failure for answer in row.of(array) if answer.kind in NO_ARRAY), None)
 
 
 def ask(trial: Trial) -> Answers:

@@ -4,9 +4,11 @@ A condition is a Python expression over the sizes of a case. Conditions are clai
 exception on the cases that suggested them, and on fresh ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from functools import cache
+from itertools import combinations
+from types import CodeType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +25,6 @@ FEWEST = 4
 
 MOST, MOST_SIDES = 3, 6
 """Conditions that are joined by "and"; more only to say that no side is 1."""
-
-TRIES = 12
-"""Ways to separate that are held against fresh cases."""
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 8)
 
@@ -61,18 +60,12 @@ def in_words(condition: str) -> str:
     return condition
 
 
-def separate(sizes: Sequence[Sizes], wrong: Sequence[bool], confirmed: Callable[["Where"], bool]) -> Where | None:
-    """Return what tells the cases with these sizes apart on which something is wrong, if anything does.
-
-    confirmed    called with what separates these cases, returns whether it separates fresh ones too
-    """
+def separate(sizes: Sequence[Sizes], wrong: Sequence[bool]) -> Where | None:
+    """Return the plainest conditions that tell the cases with these sizes apart on which something is wrong, if any."""
     fails = np.array(wrong, bool)
     if min(fails.sum(), (~fails).sum()) < FEWEST:
         return None
-    for where in islice(_separating(sizes, fails), TRIES):
-        if confirmed(where):
-            return where
-    return None
+    return next(_separating(sizes, fails), None)
 
 
 def _separating(sizes: Sequence[Sizes], fails: Truth) -> Iterator[Where]:
@@ -114,6 +107,8 @@ def _conditions(sizes: Sequence[Sizes]) -> list[str]:
         texts += ["stride != pool_size", *(f"stride != {number}" for number in (1, 2))]
         rest = "({} - pool_size) % stride == 0".format
         texts += [rest("width"), rest("height")]
+    if {"pool_size", "out_width", "out_height"} <= set(names):
+        texts += [f"{side} == {times} * out_{side}" for times in ("pool_size", "2") for side in ("width", "height")]
     return texts
 
 
@@ -125,7 +120,12 @@ def _plainness(condition: str) -> int:
 
 def holds_at(sizes: Sizes, condition: str) -> bool:
     """Return whether a condition holds."""
-    return bool(eval(condition, {"__builtins__": {}}, dict(sizes)))
+    return bool(eval(_compiled(condition), {"__builtins__": {}}, dict(sizes)))
+
+
+@cache
+def _compiled(condition: str) -> CodeType:
+    return compile(condition, "condition", "eval")
 
 
 def sizes_of(spec: LayerSpec, case: Case) -> Sizes:
