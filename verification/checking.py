@@ -1,8 +1,10 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+
+from hypothesis import strategies as st
 
 from verification.case import VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
@@ -91,6 +93,7 @@ def report_on(
             grid = observed.grid() if plain else None
         except Stopped as stopped:
             plain = [Cause(None, "ended", "", str(stopped))]
+    outcomes = {**outcomes, **_where_it_runs(observed, plain, outcomes)}
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
     changes = [
         _cause(spec, item, outcome)
@@ -100,6 +103,20 @@ def report_on(
     changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, grid)
+
+
+def _where_it_runs(
+    observed: Observed, plain: Sequence[Cause], outcomes: Mapping[Collected, Outcome]
+) -> dict[Collected, Outcome]:
+    """Try properties that had nothing to judge on sizes at which nothing raises, if it is known which these are."""
+    limits = [cause.where for cause in plain if cause.kind == "raised" and cause.where]
+    unjudged = {item.function: item for item, outcome in outcomes.items() if not outcome.judged and not outcome.failure}
+    cases = observed.cases_at(limits) if limits and unjudged else []
+    if not cases:
+        return {}
+    spec = replace(observed.spec, cases=st.sampled_from(cases))
+    asked = [item for item in properties(spec) if item.function in unjudged and item.cases is spec.cases]
+    return {unjudged[item.function]: search(spec, item, quiet(len(cases))) for item in asked}
 
 
 def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
@@ -112,8 +129,9 @@ def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
         return False
     if change.raised:
         return plain.kind == "raised"
-    arrays = {plain.array, *plain.also} if plain.array else {f"dLd{name}" for name in spec.gradients}
-    return change.array in arrays
+    if plain.array == "y":  # other arrays may be wrong only where y is, and a property asks where they are right
+        return change.array == "y"
+    return change.array in ((plain.array, *plain.also) if plain.array else [f"dLd{name}" for name in spec.gradients])
 
 
 def _name(function: Property) -> str:

@@ -1,6 +1,6 @@
 """The cases on which a layer was asked: those that suggest an explanation, and fresh ones that have to bear it out."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, islice
 
@@ -47,10 +47,14 @@ class Observed:
         """Rows of cases that did not suggest anything."""
         return observe(self.spec, self._cases(1, 1))
 
+    def cases_at(self, limits: Sequence[Where]) -> list[Case]:
+        """Return cases of sizes at which something is right, by all of these."""
+        many = (case for case in self._many if all(limit.is_right_at(self._sizes_of(case)) for limit in limits))
+        return list(islice(many, NEAR))
+
     def ask_more(self, where: Where) -> None:
         """Ask more cases of sizes at which something is right: what else is wrong comes to light there."""
-        right = (case for case in self._many if where.is_right_at(self._sizes_of(case)))
-        self.rows += map(self._row, islice(right, NEAR))
+        self.rows += map(self._row, self.cases_at([where]))
 
     def more(self) -> Iterator[Row]:
         """Yield rows of further cases, as long as they are asked for."""

@@ -281,7 +281,7 @@ class Described:
         self.__signature__ = signature
 
     def __call__(self, *_given: Any) -> None:
-        """It is not called: layers are."""
+        """Raise: layers are called, not classes."""
         raise TypeError("a method of a class in another process is called on a layer")
 
 

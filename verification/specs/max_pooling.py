@@ -282,7 +282,7 @@ def _routed(
         shares = share(window)
         if shares.shape != window.shape:
             return None
-        width = split(stride, pool)[1] if split else window.shape[3]
+        width = split(stride, pool)[1] if split else len(window[0, 0, 0])
         for number in np.flatnonzero(shares.any(axis=(0, 1)) | (keep == "window")):
             row, column = i * places[0] + number // width, j * places[1] + number % width
             if row >= dLdx.shape[2] or column >= dLdx.shape[3]:

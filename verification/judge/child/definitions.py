@@ -261,7 +261,7 @@ def _globals_of_functions(source: str, filename: str) -> set[str]:
 
 
 def described(namespace: dict[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return for each of these classes that is there what it takes, what its backprop does, and which methods it has."""
+    """Return for each of these classes what it and its backprop take, and which methods it has."""
     found = {}
     for name in names:
         if callable(made := namespace.get(name)):
