@@ -40,8 +40,8 @@ OF_PROPERTIES = {
 GRADIENTS = {"convolution": ("dLdx", "dLdW", "dLdb"), "max_pooling": ("dLdx",)}
 
 OF_MISTAKES = (
-    "told", "explained", "why right", "why false", "where only", "where true", "where false", "untold", "hidden", "repeated",
-    "alarms", "scripts", "scripts false",
+    "told", "explained", "why right", "why false", "where only", "where true", "where false", "untold", "hidden",
+    "repeated", "alarms", "scripts", "scripts false",
 )  # fmt: skip
 OF_BUGS = ("named", "not named", "why false", "causes")
 

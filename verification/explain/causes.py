@@ -18,7 +18,7 @@ from verification.explain.groups import Group, of_a_call, of_an_array
 from verification.explain.observed import DRAWN, Observed, entries_of
 from verification.explain.why import Why, explain
 from verification.failure import NO_ARRAY, PropertyFailed
-from verification.observe import Answer, Row, ask, tell
+from verification.observe import Answer, Row, ask, failure_of, tell
 from verification.properties import of_gradients
 from verification.search import Asking, search
 from verification.spec import LayerSpec
@@ -53,7 +53,13 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
     spec = observed.spec
     concerned = [row for row in observed.rows if group.concerns(row)]
     wrong = [row for row in concerned if group.is_wrong(row)]
-    item = Asking(_asking(group), "required", spec.cases if spec.usual is None else spec.cases | spec.usual)
+    if group.array != "y":  # a script calls forward first
+        wrong = [row for row in wrong if failure_of(row, "y") is None] or wrong
+    item = Asking(
+        _asking(group, forward_raises=failure_of(wrong[0], "y") is not None),
+        "required",
+        spec.cases if spec.usual is None else spec.cases | spec.usual,
+    )
     outcome = search(spec, item, quiet(100), seed)
     if outcome.failure is None:
         outcome.fail(spec, item, min(wrong, key=lambda row: entries_of(row.case)).case)
@@ -69,7 +75,7 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
         why=group.why,
         where=group.where,
         line=failure.line,
-        wrong=len(wrong),
+        wrong=sum(map(group.is_wrong, concerned)),
         asked=len(concerned),
         counterexample=Counterexample.of(outcome.case, outcome.script) if outcome.case else None,
         entries=failure.entries,
@@ -77,12 +83,13 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
     )
 
 
-def _asking(group: Group) -> Callable[[Trial], None]:
+def _asking(group: Group, forward_raises: bool) -> Callable[[Trial], None]:
     """Return the property that an array is right, which fails where this group is wrong."""
 
     def is_right(trial: Trial) -> None:
         answers = ask(trial)
-        if group.is_wrong(Row(trial.case, (answers,))):
+        row = Row(trial.case, (answers,))
+        if group.is_wrong(row) and (group.array == "y" or forward_raises or failure_of(row, "y") is None):
             tell(answers[group.array])
 
     return is_right

@@ -186,6 +186,10 @@ CHANGES: list[tuple[str, str, Change]] = [
         ("border-missing", f"is right but for {where}, which is left at zero", partial(without, edges))
         for where, edges in EDGES.items()
     ),
+]  # fmt: skip
+"""Family, what is said, and the change that turns a right array into the wrong one."""
+
+CLIPPED: list[tuple[str, str, Change]] = [
     *(
         ("clipped", f"is right but for being clipped to {low} ... {high}: leave it as it is",
          partial(np.clip, a_min=low, a_max=high))
@@ -194,4 +198,4 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("clipped", "is right but for negative entries, which are 0", lambda a: np.maximum(a, 0)),
     ("sign", "is the absolute value of what it should be", np.abs),
 ]  # fmt: skip
-"""Family, what is said, and the change that turns a right array into the wrong one."""
+"""The same, of changes that are looked for when nothing plainer explains an array."""

@@ -10,6 +10,7 @@ import numpy as np
 from verification.case import Array
 from verification.explain.changes import (
     CHANGES,
+    CLIPPED,
     EDGES,
     NONLINEAR,
     Change,
@@ -44,6 +45,8 @@ def general_mistakes(spec: LayerSpec) -> Iterator[Mistake]:
         yield from _of_inputs(array, "dLdy", OF_ANY_UPSTREAM)
         yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_X if name == "x" else OF_UPSTREAM_OF_A_PARAMETER)
         yield from _of_inputs(array, "x", OF_X)
+    for array in ("y", *(f"dLd{name}" for name in spec.gradients)):
+        yield from _of_changes(array, CLIPPED)
     order = ", ".join(f"dLd{argument}" for argument in spec.gradients)
     for name, other in permutations(spec.gradients, 2):
         sentence = f"backprop returns its gradients in another order than {order}"
@@ -143,11 +146,16 @@ OF_UPSTREAM_OF_A_PARAMETER: list[Row] = [
 # Results
 
 
-def _of_results(array: str) -> Iterator[OutputKnob]:
-    """Yield the knobs of a result of this name."""
-    for family, sentence, change in CHANGES:
+def _of_changes(array: str, rows: list[Row]) -> Iterator[OutputKnob]:
+    """Yield the knobs of changing a result of this name."""
+    for family, sentence, change in rows:
         family = "filter-flipped" if array == "dLdW" and "180 degrees" in sentence else family
         yield output_knob(family, array, f"{array} {sentence}", partial(_changed, change))
+
+
+def _of_results(array: str) -> Iterator[OutputKnob]:
+    """Yield the knobs of a result of this name."""
+    yield from _of_changes(array, CHANGES)
     for what, quantity in QUANTITIES.items():
         yield output_knob("scaled", array, f"{array} is {what} times what it should be", partial(_scaled, quantity))
     dropped = f"{array} loses its axes of length 1: squeeze() drops them all, name the one that is meant"

@@ -27,8 +27,8 @@ class Mistake:
     family      the kind of mistake, as "filter-not-flipped"
     array       what it spoils: "y", or "dLdx", "dLdW", ... of a gradient
     sentence    what is said of a layer that makes it, and how to mend it
-    wrong       called with a trial, returns the wrong array that the mistake gives; None where it gives
-                none, as where it leads beyond an array, or where it does not apply
+    wrong       called with a trial, returns the wrong array that the mistake gives; None where it does
+                not apply, as to a case in which it would change nothing, or where it gives none
     """
 
     family: str
@@ -51,7 +51,10 @@ class InputKnob(Mistake):
 
 @dataclass(frozen=True, eq=False)
 class FormulaKnob(Mistake):
-    """A knob that turns parts of a formula: `formula` is called with the trial, and with these by name."""
+    """A knob that turns parts of a formula: `formula` is called with the trial, and with these by name.
+
+    It returns None where it leads nowhere; with `strict`, where it may, as a window does that reaches beyond x.
+    """
 
     formula: Formula = lambda _trial: None
     parts: Mapping[str, Any] = field(default_factory=dict)

@@ -107,8 +107,6 @@ def _conditions(sizes: Sequence[Sizes]) -> list[str]:
         texts += ["stride != pool_size", *(f"stride != {number}" for number in (1, 2))]
         rest = "({} - pool_size) % stride == 0".format
         texts += [rest("width"), rest("height")]
-    if {"pool_size", "out_width", "out_height"} <= set(names):
-        texts += [f"{side} == {times} * out_{side}" for times in ("pool_size", "2") for side in ("width", "height")]
     return texts
 
 

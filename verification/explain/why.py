@@ -90,7 +90,9 @@ def _turned(knob: Mistake, answer: Answer, trial: Trial, result: Array | None) -
         after = knob.after(before, trial)
         return trial, before if after is None else after
     result = knob.wrong(trial)
-    return None if result is None else (trial, result)
+    if result is None and isinstance(knob, FormulaKnob):
+        return None
+    return trial, result
 
 
 def leads_nowhere(setting: Sequence[Mistake], answer: Answer) -> bool:
@@ -103,8 +105,8 @@ def leads_nowhere(setting: Sequence[Mistake], answer: Answer) -> bool:
         formulas = [knob for knob in setting if isinstance(knob, FormulaKnob)]
         if formulas and _formula(formulas)(trial, strict=True) is None:
             return True
-        nothing = any(isinstance(knob, OutputKnob) and knob.wrong(trial) is None for knob in setting)
-        return nothing or predicted(setting, answer) is None
+        rest = (knob for knob in setting if not isinstance(knob, InputKnob | FormulaKnob))
+        return any(knob.wrong(trial) is None for knob in rest)
 
 
 def _formula(setting: Sequence[Mistake]) -> Callable[..., Array | None]:

@@ -283,7 +283,7 @@ def _routed(
         if shares.shape != window.shape:
             return None
         width = split(stride, pool)[1] if split else len(window[0, 0, 0])
-        for number in np.flatnonzero(shares.any(axis=(0, 1)) | (keep == "window")):
+        for number in map(int, np.flatnonzero(shares.any(axis=(0, 1)) | (keep == "window"))):
             row, column = i * places[0] + number // width, j * places[1] + number % width
             if row >= dLdx.shape[2] or column >= dLdx.shape[3]:
                 return None
