@@ -57,15 +57,14 @@ Counts = Counter[str]
 @click.option("--details", is_flag=True, help="Print what is not told, repeated, unexplained or false.")
 def main(folder: Path, planted: bool, seed: int, seeds: int, examples: int, details: bool) -> None:
     """Print how many mistakes are told once, repeated, explained, and where what is said is false."""
-    if planted:
-        ask: Any = _of_bug
-        given: list[Any] = [(s, b) for s in range(len(SECTIONS)) for b in range(len(SECTIONS[s].bugs))]
-    else:
+    ask: Any = _of_bug if planted else _of_file
+    given: Any = [(s, b) for s in range(len(SECTIONS)) for b in range(len(SECTIONS[s].bugs))]
+    if not planted:
         truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
-        ask, given = _of_file, [(folder / name, mistakes) for name, mistakes in truth.items()]
+        given = [(folder / name, mistakes) for name, mistakes in truth.items()]
     counts: Counts = Counter()
     with ProcessPoolExecutor(2) as pool:
-        asked = [pool.submit(ask, *one, at, examples) for at in range(seed, seed + seeds) for one in given]
+        asked = [pool.submit(ask, *[*one, at, examples]) for at in range(seed, seed + seeds) for one in given]
         for future in asked:
             name, counted, said = future.result()
             counts.update(counted)

@@ -274,7 +274,7 @@ def _routed(
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
     steps, sides = step(stride, pool), size(stride, pool)
     places = place(stride, pool) if place else steps
-    dLdx = np.zeros(trial.x.shape)
+    dLdx: Array = np.zeros(trial.x.shape)
     for i, j in np.ndindex(trial.dLdy.shape[2:]):
         window = trial.x[_place(i, j, steps, sides)]
         if window.size == 0 or (strict and window.shape[2:] != sides):
