@@ -42,9 +42,11 @@ class Answer:
         """Return whether the layer gave this, as exactly as the spec says."""
         if predicted is None or self.actual is None or self.actual.shape != predicted.shape:
             return False
-        largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=~np.isnan(predicted))))
-        near = abs(self.actual - predicted) <= (self.trial.spec.rtol or ROUNDING) * largest
-        return bool((near | (np.isnan(predicted) & np.isnan(self.actual))).all())
+        largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=np.isfinite(predicted))))
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            near = abs(self.actual - predicted) <= (self.trial.spec.rtol or ROUNDING) * largest
+        same = (self.actual == predicted) | (np.isnan(predicted) & np.isnan(self.actual))
+        return bool((near | same).all())
 
 
 Answers = Mapping[str, Answer]

@@ -190,21 +190,27 @@ def _pooled(
     step: Sides = _strides,
     size: Sides = _pools,
     count: Counts = _fitting,
+    frame: float | None = None,
     *,
     strict: bool = False,
 ) -> Array | None:
     """Return y (n, c, w, h): an entry of each window of this size, one every step, as many as counted.
 
-    Windows that reach beyond x are cut off; None if nothing is left of one, or where any does and it is `strict`.
+    Windows that reach beyond x hold the number of a frame there, or are cut off where there is none. None if nothing
+    is left of one, or where any is cut off and it is `strict`.
     """
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
     steps, sides = step(stride, pool), size(stride, pool)
     w, h = count((trial.x.shape[2], trial.x.shape[3]), steps, sides)
     if strict and (min(w, h) < 1 or trial.x.shape[2] < sides[0] or trial.x.shape[3] < sides[1]):
         return None
-    y = np.zeros((*trial.x.shape[:2], max(0, w), max(0, h)))
+    x, y = trial.x, np.zeros((*trial.x.shape[:2], max(0, w), max(0, h)))
+    if frame is not None:
+        x = np.pad(
+            x, [(0, 0), (0, 0), (0, w * steps[0] + sides[0]), (0, h * steps[1] + sides[1])], constant_values=frame
+        )
     for i, j in np.ndindex(y.shape[2:]):
-        window = trial.x[_place(i, j, steps, sides)]
+        window = x[_place(i, j, steps, sides)]
         if window.size == 0 or (strict and window.shape[2:] != sides):
             return None
         y[:, :, i, j] = entry(window)
@@ -445,7 +451,8 @@ MISTAKES = (
     Mistake("hard-coded-stride", "y",
             "windows lie side by side, whatever the stride, and have to fill x, as a reshape makes them",
             _tiled),
-    *(formula_knob(family, "y", said, _pooled, count=count) for family, said, count in COUNTS),
+    *(formula_knob(family, "y", said, _pooled, count=count, **framed)
+      for family, said, count in COUNTS for framed in ({}, {"frame": -np.inf}, {"frame": 0.0})),
     *(formula_knob("hard-coded-size", "y", said, _pooled, size=size) for said, size in SIZES),
     *(formula_knob("hard-coded-stride", "y", said, _pooled, step=step) for said, step in STEPS),
     formula_knob("hard-coded-size", "y", "windows are 2 x 2, side by side, whatever pool_size and stride are",

@@ -11,7 +11,6 @@ from verification import check, convolution, max_pooling
 from verification.explain.causes import Observed, causes
 from verification.references import maximum
 
-
 THOROUGH = settings().max_examples > 100
 
 
