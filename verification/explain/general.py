@@ -25,7 +25,7 @@ from verification.explain.changes import (
     without,
     without_last,
 )
-from verification.explain.knobs import InputKnob, Mistake, OutputKnob, input_knob, output_knob
+from verification.explain.knobs import InputKnob, Mistake, OutputKnob, formula_knob, input_knob, output_knob
 from verification.spec import LayerSpec
 from verification.trial import Trial
 
@@ -43,7 +43,12 @@ def general_mistakes(spec: LayerSpec) -> Iterator[Mistake]:
         yield _averaged(array)
         yield from _of_results(array)
         yield from _of_inputs(array, "dLdy", OF_ANY_UPSTREAM)
-        yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_X if name == "x" else OF_UPSTREAM_OF_A_PARAMETER)
+        if name == "x":
+            yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_X)
+        else:
+            family = "bias-not-summed" if name == "b" else "batch-not-summed"
+            yield from _of_inputs(array, "dLdy", [(family, said, change) for said, change in OF_POSITIONS])
+            yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_A_PARAMETER)
         yield from _of_inputs(array, "x", OF_X)
     for array in ("y", *(f"dLd{name}" for name in spec.gradients)):
         yield from _of_changes(array, CLIPPED)
@@ -62,9 +67,6 @@ Row = tuple[str, str, Change]
 def _of_inputs(array: str, name: str, rows: list[Row]) -> Iterator[InputKnob]:
     """Yield the knobs of computing an array from another array of this name."""
     for family, sentence, change in rows:
-        family = (
-            "bias-not-summed" if family == "batch-not-summed" and array == "dLdb" and "position" in sentence else family
-        )
         yield input_knob(family, array, f"{array} {sentence}", partial(_with, name, change))
 
 
@@ -130,12 +132,14 @@ OF_UPSTREAM_OF_X: list[Row] = [
     ("border-missing", "leaves out the last filter: sum over all filters", partial(without_last, 1)),
     ("not-accumulated", "counts the last position of dLdy only: add them up (+= for =)", partial(one_position, -1)),
 ]
+OF_POSITIONS: list[tuple[str, Change]] = [
+    ("counts the first position of dLdy only: sum over all of them", partial(one_position, 0)),
+    ("counts the last position of dLdy only: sum over all of them", partial(one_position, -1)),
+]
 OF_UPSTREAM_OF_A_PARAMETER: list[Row] = [
     ("batch-not-summed", "counts the first image of the batch only: sum over all of them", partial(only, 0, np.s_[:1])),
     ("not-accumulated", "counts the last image of the batch only: add them up (+= for =)",
      partial(only, 0, np.s_[-1:])),
-    ("batch-not-summed", "counts the first position of dLdy only: sum over all of them", partial(one_position, 0)),
-    ("batch-not-summed", "counts the last position of dLdy only: sum over all of them", partial(one_position, -1)),
     ("not-accumulated", "counts the last row of dLdy only: add them up (+= for =)",
      lambda u: only(2, np.s_[-1:], u) if u.ndim > 2 else None),
     ("not-accumulated", "counts the last column of dLdy only: add them up (+= for =)",
@@ -240,13 +244,15 @@ def _each_summed(axis: int) -> Callable[[Array, Trial], Array | None]:
     return lambda result, _trial: summed_for_all(axis, result) if result.ndim == 4 else None
 
 
-def _for_each_image(result: Array, trial: Trial) -> Array | None:
-    """Return as many filters as there are images, where there are so many."""
+def _for_each_image(trial: Trial) -> Array | None:
+    """Return dLdW of as many filters as there are images, where there are so many."""
+    result = trial.right["W"]
     return result[: len(trial.x)] if result.ndim == 4 and len(trial.x) <= len(result) else None
 
 
-def _as_wide_as_high(result: Array, _trial: Trial) -> Array | None:
-    """Return the images with as many columns as rows: zeros in what is added; nothing where columns do not fit."""
+def _as_wide_as_high(trial: Trial) -> Array | None:
+    """Return dLdx with as many columns as rows: zeros in what is added; nothing where columns do not fit."""
+    result = trial.right["x"]
     missing = result.shape[-2] - result.shape[-1] if result.ndim == 4 else -1
     return np.pad(result, [(0, 0)] * 3 + [(0, missing)]) if missing >= 0 else None
 
@@ -255,7 +261,7 @@ AXES = "batch", "filters", "width", "height"
 OF_GRADIENTS: list[Mistake] = [
     output_knob("channels-mixed", "dLdx", "dLdx is summed over the channels: each channel has a gradient of its own",
                 _each_summed(1)),
-    output_knob("size-from-width", "dLdx", "dLdx has as many columns as rows: its height is taken from the width",
+    formula_knob("size-from-width", "dLdx", "dLdx has as many columns as rows: its height is taken from the width",
                 _as_wide_as_high),
     output_knob("shape-of-bias", "dLdb", "dLdb comes as one row of numbers: reshape it like b",
                 lambda result, _trial: result.ravel() if result.ndim > 1 else None),
@@ -265,7 +271,7 @@ OF_GRADIENTS: list[Mistake] = [
     output_knob("channels-mixed", "dLdb",
                 "dLdb is summed over the filters too: each filter has a gradient of its own",
                 lambda result, _trial: result.sum() + 0 * result),
-    *(Mistake("wrong-axes", "dLdb",
+    *(formula_knob("wrong-axes", "dLdb",
               f"dLdb is dLdy summed over {' and '.join(AXES[axis] for axis in axes)}: sum over batch, width and height",
               partial(_upstream_summed, axes, shaped))
       for count in (1, 2, 3) for axes in combinations(range(4), count) if axes != (0, 2, 3)
@@ -274,7 +280,7 @@ OF_GRADIENTS: list[Mistake] = [
                 _each_summed(1)),
     output_knob("channels-mixed", "dLdW", "dLdW is summed over the filters: each filter has a gradient of its own",
                 _each_summed(0)),
-    output_knob("batch-for-filters", "dLdW", "dLdW has a filter for each image: len(dLdy) is the batch size",
+    formula_knob("batch-for-filters", "dLdW", "dLdW has a filter for each image: len(dLdy) is the batch size",
                 _for_each_image),
     Mistake("batch-mixed", "dLdW",
             "dLdW is the sum of x over the batch times that of dLdy: multiply image by image, then add up",

@@ -28,7 +28,7 @@ class Mistake:
     array       what it spoils: "y", or "dLdx", "dLdW", ... of a gradient
     sentence    what is said of a layer that makes it, and how to mend it
     wrong       called with a trial, returns the wrong array that the mistake gives; None where it does
-                not apply, as to a case in which it would change nothing, or where it gives none
+                not apply, as to a case in which it would change nothing
     """
 
     family: str
@@ -53,7 +53,8 @@ class InputKnob(Mistake):
 class FormulaKnob(Mistake):
     """A knob that turns parts of a formula: `formula` is called with the trial, and with these by name.
 
-    It returns None where it leads nowhere; with `strict`, where it may, as a window does that reaches beyond x.
+    It returns None where it leads nowhere, so that the layer has to raise. Where it may, as with a window that reaches
+    beyond x, it does so if it is called with strict=True, of formulas that take that.
     """
 
     formula: Formula = lambda _trial: None

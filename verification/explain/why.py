@@ -7,6 +7,7 @@ anything, those included on which the layer is right. Nothing is claimed otherwi
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from inspect import signature
 from itertools import islice, permutations
 
 import numpy as np
@@ -102,11 +103,11 @@ def leads_nowhere(setting: Sequence[Mistake], answer: Answer) -> bool:
         for knob in setting:
             if isinstance(knob, InputKnob):
                 trial = knob.before(trial) or trial
-        formulas = [knob for knob in setting if isinstance(knob, FormulaKnob)]
-        if formulas and _formula(formulas)(trial, strict=True) is None:
-            return True
-        rest = (knob for knob in setting if not isinstance(knob, InputKnob | FormulaKnob))
-        return any(knob.wrong(trial) is None for knob in rest)
+        if not any(isinstance(knob, FormulaKnob) for knob in setting):
+            return False
+        formula = _formula(setting)
+        strict = {"strict": True} if "strict" in signature(formula).parameters else {}
+        return formula(trial, **strict) is None
 
 
 def _formula(setting: Sequence[Mistake]) -> Callable[..., Array | None]:

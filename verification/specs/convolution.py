@@ -320,7 +320,7 @@ MISTAKES = (
     Mistake("border-missing", "y", "the last row and column of y hold the bias alone: the windows end one too early",
             _last_row_and_column_are_bias),
     Mistake("output-size", "y", "y is as large as x, which is padded with zeros: take windows inside x only", _same),
-    *(Mistake("size-from-width", "y", f"y is square: its {one} is taken from its {other}",
+    *(formula_knob("size-from-width", "y", f"y is square: its {one} is taken from its {other}",
               partial(_square_output, side))
       for one, other, side in (("height", "width", 2), ("width", "height", 3))),
     *_of_filters("dLdx", OF_DLDX),

@@ -448,7 +448,7 @@ MISTAKES = (
     Mistake("zero-start", "y", "the maximum starts at 0, so windows of negative entries give 0: start at -inf",
             lambda trial: np.maximum(trial.y, 0)),
     *(formula_knob("wrong-operation", "y", f"y holds {said}", _pooled, entry=entry) for said, entry in ENTRIES),
-    Mistake("hard-coded-stride", "y",
+    formula_knob("hard-coded-stride", "y",
             "windows lie side by side, whatever the stride, and have to fill x, as a reshape makes them",
             _tiled),
     *(formula_knob(family, "y", said, _pooled, count=count, **framed)
@@ -476,8 +476,8 @@ MISTAKES = (
                  _routed, size=_strides, step=_pools),
     formula_knob("axes-swapped", "dLdx", "stride and pool_size are swapped: the constructor takes the stride first",
                  _routed, size=_strides, step=_pools, split=_strides),
-    *(Mistake("hard-coded-stride", "dLdx", f"dLdy is repeated {word} times along both axes, which fits only windows of"
-              " that size, side by side, that fill x", partial(formula, times))
+    *(formula_knob("hard-coded-stride", "dLdx", f"dLdy is repeated {word} times along both axes, which fits only"
+                   " windows of that size, side by side, that fill x", partial(formula, times))
       for formula in (_repeated, _repeated_and_shared, _side_by_side)
       for word, times in (("2", _two), ("pool_size", _pool_of))),
     Mistake("full-gradient-to-ties", "dLdx at ties",
