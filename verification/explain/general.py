@@ -164,6 +164,13 @@ def _of_results(array: str) -> Iterator[OutputKnob]:
         yield output_knob("scaled", array, f"{array} is {what} times what it should be", partial(_scaled, quantity))
     dropped = f"{array} loses its axes of length 1: squeeze() drops them all, name the one that is meant"
     yield output_knob("axes-dropped", array, dropped, _squeezed)
+    if array in ("y", "dLdx"):
+        sentence = f"{array} of a single image has no batch axis: keep it"
+        yield output_knob("axes-dropped", array, sentence, _without_batch_axis)
+
+
+def _without_batch_axis(result: Array, trial: Trial) -> Array | None:
+    return result[0] if len(trial.x) == 1 and result.ndim > 1 else None
 
 
 def _changed(change: Change, result: Array, _trial: Trial) -> Array | None:
@@ -230,11 +237,13 @@ def _of_sums_over_the_batch(trial: Trial) -> Array | None:
 
 
 def _upstream_summed(axes: tuple[int, ...], shaped: str, trial: Trial) -> Array | None:
-    """Return dLdy summed over these axes: with or without them, or shaped like b, where it can be."""
+    """Return dLdy summed over these axes: with or without them, in a row as b is, or shaped like b where it can be."""
     if trial.dLdy.ndim != 4:
         return None
     result: Array = np.sum(trial.dLdy, axis=axes, keepdims=shaped == "kept")
     b = trial.arguments["b"]
+    if shaped == "in a row":
+        return result.reshape(1, -1, 1, 1)
     if shaped == "like b":
         return result.reshape(b.shape) if result.size == b.size else None
     return result
@@ -275,7 +284,7 @@ OF_GRADIENTS: list[Mistake] = [
               f"dLdb is dLdy summed over {' and '.join(AXES[axis] for axis in axes)}: sum over batch, width and height",
               partial(_upstream_summed, axes, shaped))
       for count in (1, 2, 3) for axes in combinations(range(4), count) if axes != (0, 2, 3)
-      for shaped in ("kept", "dropped", "like b")),
+      for shaped in ("kept", "dropped", "in a row", "like b")),
     output_knob("channels-mixed", "dLdW", "dLdW is summed over the channels: each channel has a gradient of its own",
                 _each_summed(1)),
     output_knob("channels-mixed", "dLdW", "dLdW is summed over the filters: each filter has a gradient of its own",

@@ -300,6 +300,16 @@ def _routed(
     return dLdx
 
 
+def _mask(trial: Trial) -> Array:
+    """Return 1 where an entry is the first largest of any window, 0 elsewhere."""
+    dLdx = np.zeros(trial.x.shape)
+    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+        stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+        place = _place(i, j, (stride, stride), (pool, pool))
+        dLdx[place] = np.maximum(dLdx[place], _first(trial.x[place]))
+    return dLdx
+
+
 def _tiled(trial: Trial) -> Array | None:
     """Return y of windows side by side, made by a reshape; None where they do not fill x."""
     pool = trial.case.settings["pool_size"]
@@ -461,6 +471,8 @@ MISTAKES = (
                  _pooled, size=_strides, step=_pools),
     Mistake("border-missing", "y", "the last row and column of y stay 0 where windows fill x: the loops end too early",
             _last_left_out),
+    Mistake("upstream-ignored", "dLdx",
+            "dLdx only marks the largest entries with 1: multiply by dLdy, and add where windows overlap", _mask),
     formula_knob("not-accumulated", "dLdx", OVERLAP, _routed, keep="window"),
     formula_knob("not-accumulated", "dLdx",
                  "an entry that is the largest of several windows gets one dLdy only: add them", _routed, keep="last"),
