@@ -11,6 +11,7 @@ asked of the planted bugs.
 import ast
 import json
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import product
@@ -216,13 +217,20 @@ def _sizes(layer: str) -> list[dict[str, int]]:
 def _defined(path: Path) -> dict[str, Any]:
     """Return what a file imports, assigns and defines; the rest, its own test, is not run."""
     names: dict[str, Any] = {"__name__": path.stem}
-    for statement in ast.parse(path.read_bytes()).body:
-        if isinstance(statement, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.Assign):
-            try:
-                exec(compile(ast.Module([statement], []), str(path), "exec"), names)
-            except Exception:  # an assignment that needs what was not run
-                continue
+    for statement in _definitions(ast.parse(path.read_bytes()).body):
+        try:
+            exec(compile(ast.Module([statement], []), str(path), "exec"), names)
+        except Exception:  # an assignment that needs what was not run
+            continue
     return names
+
+
+def _definitions(statements: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in statements:
+        if isinstance(statement, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef | ast.Assign):
+            yield statement
+        elif isinstance(statement, ast.If | ast.For | ast.With):
+            yield from _definitions(statement.body)
 
 
 def _run_scripts(causes: list[Cause], name: str, made: Any, counts: Counts, said: list[str]) -> None:
