@@ -42,6 +42,7 @@ class Cause:
     required    whether it counts towards the verdict, strict or not
     also        other arrays that are wrong for the same reason
     wrong, asked    cases
+    raised      whether a call raised where a property failed
     entries, compared    of wrong values: the first of them; and name, array, and what it should be
     """
 
@@ -57,6 +58,7 @@ class Cause:
     wrong: int = 0
     asked: int = 0
     counterexample: Counterexample | None = None
+    raised: bool = False
     entries: tuple[Entry, ...] = ()
     compared: tuple[str, Array, Array] | None = field(default=None, compare=False)
 

@@ -1,10 +1,11 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import strategies as st
 
 from verification.case import SMALL_VALUES, VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
@@ -14,7 +15,7 @@ from verification.declaration import examine
 from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
-from verification.failure import ALREADY_WRONG, Stopped
+from verification.failure import ALREADY_WRONG, NO_ARRAY, Stopped
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, of_gradients, properties
@@ -27,7 +28,10 @@ from verification.properties.required import (
 )
 from verification.report import Report
 from verification.search import Outcome, search, smallest, survey
-from verification.spec import LayerSpec
+from verification.spec import LayerSpec, Property
+
+SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
+"""Properties that compare two answers to the same values: what they find is no plain answer that is wrong."""
 
 NO_TIME = "no time was left"
 """Why a property was not tried."""
@@ -123,6 +127,7 @@ def report_on(
         try:
             plain = causes(observed)
             grid = observed.grid() if plain else None
+            outcomes = {**outcomes, **_where_it_runs(observed, plain, outcomes)}
         except TimeUp:  # then what fails is shown as it was found
             plain = []
         except Stopped as stopped:
@@ -133,6 +138,7 @@ def report_on(
         for item, outcome in outcomes.items()
         if outcome.failure and (outcome.stopped or not (item.plain and plain))
     ]
+    changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(
         spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, limited=_limited(spec, outcomes), grid=grid
@@ -149,6 +155,39 @@ def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:
     return said + f": {untried} required properties were not tried" * bool(untried)
 
 
+def _where_it_runs(
+    observed: Observed, plain: Sequence[Cause], outcomes: Mapping[Collected, Outcome]
+) -> dict[Collected, Outcome]:
+    """Try properties that had nothing to judge on sizes at which nothing raises, if it is known which these are."""
+    limits = [cause.where for cause in plain if cause.kind == "raised" and cause.where]
+    unjudged = {item.function: item for item, outcome in outcomes.items() if not outcome.judged and not outcome.failure}
+    cases = observed.cases_at(limits) if limits and unjudged else []
+    if not cases:
+        return {}
+    spec = replace(observed.spec, cases=st.sampled_from(cases))
+    asked = [item for item in properties(spec) if item.function in unjudged and item.cases is spec.cases]
+    return {unjudged[item.function]: search(spec, item, quiet(len(cases))) for item in asked}
+
+
+def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
+    """Return whether a property may fail only since a plain answer is wrong, for the values that it tries.
+
+    Not one that compares answers to the same values, nor one whose failure at ties is explained.
+    """
+    at_ties = spec.piecewise_linear and bool(change.why) and change.property_name in map(_name, spec.properties)
+    if not change.required or change.kind == "ended" or change.property_name in map(_name, SAME_VALUES) or at_ties:
+        return False
+    if change.raised:
+        return plain.kind == "raised"
+    if plain.array == "y":  # other arrays may be wrong only where y is, and a property asks where they are right
+        return change.array == "y"
+    return change.array in ((plain.array, *plain.also) if plain.array else [f"dLd{name}" for name in spec.gradients])
+
+
+def _name(function: Property) -> str:
+    return function.__name__
+
+
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
     """Return the outcome; none, of a property that gives a layer arrays to keep where the layer writes into them."""
     mutates = any(one.failure for other, one in outcomes.items() if other.function is arguments_are_left_alone)
@@ -160,7 +199,9 @@ def _told_once(found: Iterable[Cause]) -> list[Cause]:
     order = sorted(found, key=lambda cause: (not cause.required, cause.kind != "raised", not cause.why))
     told: dict[object, Cause] = {}
     for cause in order:
-        told.setdefault(cause.why or (cause.message if cause.kind == "ended" else id(cause)), cause)
+        families = {why.family for why in cause.why}
+        if not (cause.kind == "property" and any(families & {why.family for why in one.why} for one in told.values())):
+            told.setdefault(cause.why or (cause.message if cause.kind == "ended" else id(cause)), cause)
     return list(told.values())
 
 
@@ -176,6 +217,7 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     return Cause(
         array=failure.array or None,
         kind="ended" if outcome.stopped else "property",
+        raised=failure.kind in NO_ARRAY,
         property_name=item.name,
         message=failure.message(),
         required=item.kind == "required",

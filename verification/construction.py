@@ -87,6 +87,19 @@ def misfit(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, .
     return f"its constructor takes ({', '.join(taken)}), the suite calls it with ({', '.join(called)}){more}"
 
 
+def backprop_misfit(make: Callable[..., Any]) -> str:
+    """Say how the backprop of the layers that are made differs from the call that the suite makes; "" if it fits."""
+    try:
+        taken = inspect.signature(make.backprop)  # type: ignore[attr-defined]
+        names = [name for name in taken.parameters if name != "self"]
+        taken.bind(*["self"] * ("self" in taken.parameters), "x", "dLdy")
+    except (AttributeError, ValueError):  # no class, or nothing is known of it
+        return ""
+    except TypeError:
+        return f"backprop takes ({', '.join(names)}), the suite calls it with (x, dLdy)"
+    return ""
+
+
 def _parameters(make: Callable[..., Any]) -> list[str] | None:
     taken = _signature(make)
     return None if taken is None else list(taken)

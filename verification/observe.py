@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from verification.case import Array, Case, indices
-from verification.failure import PropertyFailed, name_of
+from verification.failure import NO_ARRAY, PropertyFailed, name_of
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, Trial
 
@@ -42,8 +42,11 @@ class Answer:
         """Return whether the layer gave this, as exactly as the spec says."""
         if predicted is None or self.actual is None or self.actual.shape != predicted.shape:
             return False
-        allowed = self.trial.allowance(max(1.0, float(np.max(abs(predicted), initial=0.0))))
-        return bool((abs(self.actual - predicted) <= allowed).all())
+        largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=np.isfinite(predicted))))
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            near = abs(self.actual - predicted) <= self.trial.allowance(largest)
+        same = (self.actual == predicted) | (np.isnan(predicted) & np.isnan(self.actual))
+        return bool((near | same).all())
 
 
 Answers = Mapping[str, Answer]
@@ -65,6 +68,11 @@ class Row:
         """Return what is wrong with an array, if anything is for any of the values."""
         kinds = [answer.kind for answer in self.of(array)]
         return next((kind for kind in kinds if kind != "right"), "right")
+
+
+def failure_of(row: Row, array: str) -> PropertyFailed | None:
+    """Return why there is no such array for any of the values of a case, if there is none."""
+    return next((answer.failure for answer in row.of(array) if answer.kind in NO_ARRAY), None)
 
 
 def ask(trial: Trial) -> Answers:

@@ -4,10 +4,10 @@ A condition is a Python expression over the sizes of a case. Conditions are clai
 exception on the cases that suggested them, and on fresh ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations, islice
+from itertools import combinations
 from types import CodeType
 
 import numpy as np
@@ -25,9 +25,6 @@ FEWEST = 4
 
 MOST, MOST_SIDES = 3, 6
 """Conditions that are joined by "and"; more only to say that no side is 1."""
-
-TRIES = 12
-"""Ways to separate that are held against fresh cases."""
 
 NUMBERS = (0, 1, 2, 3, 4, 5, 8)
 
@@ -63,18 +60,12 @@ def in_words(condition: str) -> str:
     return condition
 
 
-def separate(sizes: Sequence[Sizes], wrong: Sequence[bool], confirmed: Callable[["Where"], bool]) -> Where | None:
-    """Return what tells the cases with these sizes apart on which something is wrong, if anything does.
-
-    confirmed    called with what separates these cases, returns whether it separates fresh ones too
-    """
+def separate(sizes: Sequence[Sizes], wrong: Sequence[bool]) -> Where | None:
+    """Return the plainest conditions that tell the cases with these sizes apart on which something is wrong, if any."""
     fails = np.array(wrong, bool)
     if min(fails.sum(), (~fails).sum()) < FEWEST:
         return None
-    for where in islice(_separating(sizes, fails), TRIES):
-        if confirmed(where):
-            return where
-    return None
+    return next(_separating(sizes, fails), None)
 
 
 def _separating(sizes: Sequence[Sizes], fails: Truth) -> Iterator[Where]:

@@ -4,15 +4,17 @@ A setting of the knobs explains an array if it gives what the layer gave for eve
 anything, those included on which the layer is right. Nothing is claimed otherwise.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import permutations
+from functools import lru_cache, partial
+from inspect import signature
+from itertools import islice, permutations
 
 import numpy as np
 
 from verification.case import Array
-from verification.explain.knobs import InputKnob, Mistake, OutputKnob, general_mistakes, right
+from verification.explain.general import general_mistakes
+from verification.explain.knobs import FormulaKnob, InputKnob, Mistake, OutputKnob, right
 from verification.observe import Answer
 from verification.spec import LayerSpec
 from verification.trial import Trial
@@ -20,8 +22,11 @@ from verification.trial import Trial
 FEWEST = 3
 """Wrong answers from which on an explanation is looked for."""
 
-FRESH = 30
-"""Answers to cases that did not suggest an explanation, that it has to predict too."""
+FRESH, MOST_FRESH = 30, 300
+"""Answers to cases that did not suggest an explanation, that it has to predict too; and the most of one lot."""
+
+TELLING = 40
+"""Entries of an array that tells much and is predicted quickly."""
 
 
 @dataclass(frozen=True)
@@ -37,41 +42,47 @@ class Why:
 
 
 def explain(
-    spec: LayerSpec, array: str, answers: Sequence[Answer], fresh: Callable[[], Sequence[Answer]]
+    spec: LayerSpec, array: str, answers: Sequence[Answer], fresh: Iterable[Iterable[Answer]]
 ) -> tuple[Mistake, ...]:
-    """Return the knobs that explain an array, or nothing; `fresh` gives answers to other cases."""
+    """Return the knobs that explain an array, or nothing; `fresh` gives answers to other cases, a lot at a time."""
     given = [answer for answer in answers if answer.actual is not None]
     wrong = [answer for answer in given if answer.kind != "right"]
     if len(wrong) < FEWEST:
         return ()
-    # What tells most comes first: a large answer that is wrong.
-    wrong.sort(key=lambda answer: -answer.right.size)
+    # What tells most comes first: an answer that is wrong and neither small nor slow to predict.
+    wrong.sort(key=lambda answer: abs(answer.right.size - TELLING))
     ordered = [*wrong, *(answer for answer in given if answer.kind == "right")]
-    confirming: Sequence[Answer] | None = None
+    confirming: list[Answer] = []
+    lots = iter(fresh)
     for setting in _settings(spec, array):
         if all(answer.is_like(predicted(setting, answer)) for answer in ordered):
-            if confirming is None:
-                confirming = [answer for answer in fresh() if answer.actual is not None]
+            while len(confirming) < FRESH and (lot := next(lots, None)) is not None:
+                confirming += islice((answer for answer in lot if answer.actual is not None), MOST_FRESH)
             if len(confirming) >= FRESH and all(answer.is_like(predicted(setting, answer)) for answer in confirming):
                 return setting
     return ()
 
 
-def predicted(setting: Sequence[Mistake], answer: Answer) -> Array:
-    """Return what a layer gives where these knobs are turned, the first one first."""
+def predicted(setting: Sequence[Mistake], answer: Answer) -> Array | None:
+    """Return what a layer gives where these knobs are turned, the first one first; None where they lead nowhere."""
     with np.errstate(all="ignore"):
-        trial, result = _first_turned(setting[0], answer)
+        if len(setting) == 2 and all(isinstance(knob, FormulaKnob) for knob in setting):
+            return _formula(setting)(answer.trial)
+        state = _first_turned(setting[0], answer)
         for knob in setting[1:]:
-            trial, result = _turned(knob, answer, trial, result)
+            state = None if state is None else _turned(knob, answer, *state)
+        if state is None:
+            return None
+        trial, result = state
         return _right(answer, trial) if result is None else result
 
 
 @lru_cache(maxsize=1)  # settings that begin with one knob follow each other, and most of them fail on the same answer
-def _first_turned(knob: Mistake, answer: Answer) -> tuple[Trial, Array | None]:
+def _first_turned(knob: Mistake, answer: Answer) -> tuple[Trial, Array | None] | None:
     return _turned(knob, answer, answer.trial, None)
 
 
-def _turned(knob: Mistake, answer: Answer, trial: Trial, result: Array | None) -> tuple[Trial, Array | None]:
+def _turned(knob: Mistake, answer: Answer, trial: Trial, result: Array | None) -> tuple[Trial, Array | None] | None:
     """Return what the layer computes from, and its result if there is one, where this knob is turned too."""
     if isinstance(knob, InputKnob):
         return knob.before(trial) or trial, result
@@ -79,7 +90,30 @@ def _turned(knob: Mistake, answer: Answer, trial: Trial, result: Array | None) -
         before = _right(answer, trial) if result is None else result
         after = knob.after(before, trial)
         return trial, before if after is None else after
-    return trial, knob.wrong(trial)
+    result = knob.wrong(trial)
+    if result is None and isinstance(knob, FormulaKnob):
+        return None
+    return trial, result
+
+
+def leads_nowhere(setting: Sequence[Mistake], answer: Answer) -> bool:
+    """Return whether a layer with these mistakes may give no array here, as where it reads beyond one."""
+    with np.errstate(all="ignore"):
+        trial = answer.trial
+        for knob in setting:
+            if isinstance(knob, InputKnob):
+                trial = knob.before(trial) or trial
+        if not any(isinstance(knob, FormulaKnob) for knob in setting):
+            return False
+        formula = _formula(setting)
+        strict = {"strict": True} if "strict" in signature(formula).parameters else {}
+        return formula(trial, **strict) is None
+
+
+def _formula(setting: Sequence[Mistake]) -> Callable[..., Array | None]:
+    """Return the formula that all these knobs turn parts of, with these turned."""
+    knobs = [knob for knob in setting if isinstance(knob, FormulaKnob)]
+    return partial(knobs[0].formula, **{name: part for knob in knobs for name, part in knob.parts.items()})
 
 
 def _right(answer: Answer, trial: Trial) -> Array:
@@ -95,7 +129,8 @@ def _settings(spec: LayerSpec, array: str) -> Iterator[tuple[Mistake, ...]]:
         return
     places = [(_stage(knob), knob.sentence) for knob in knobs]
     for (first, before), (second, after) in permutations(zip(knobs, places, strict=True), 2):
-        if before < after and not before[0] == after[0] == 1:  # there is one formula
+        one_formula = before[0] == after[0] == 1
+        if before < after and (not one_formula or (isinstance(first, FormulaKnob) and first.joins(second))):
             yield first, second
 
 

@@ -182,7 +182,8 @@ class Submission:
 
     def make(self, name: str) -> "RemoteClass":
         """Return what makes layers of the class of this name."""
-        return RemoteClass(self, name, self.loaded.found[name]["parameters"])
+        found = self.loaded.found[name]
+        return RemoteClass(self, name, found["parameters"], found["backprop"])
 
     def layer(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> RemoteLayer:
         """Make a layer in the child, in a new one if the last has ended."""
@@ -238,7 +239,11 @@ class Submission:
                 return Loaded({}, (), (), "the file has comments only", "empty file")
             return Loaded(
                 {
-                    name: {"parameters": entry["parameters"], "methods": [*map(plain, entry["methods"])]}
+                    name: {
+                        "parameters": entry["parameters"],
+                        "backprop": entry.get("backprop"),
+                        "methods": [*map(plain, entry["methods"])],
+                    }
                     for name, entry in found["found"].items()
                     if name in self.wanted
                 },
@@ -255,22 +260,38 @@ class Submission:
 class RemoteClass:
     """Makes layers in the child; to be given to a spec as the class itself would be."""
 
-    def __init__(self, submission: Submission, name: str, parameters: Any) -> None:
+    def __init__(self, submission: Submission, name: str, parameters: Any, backprop: Any) -> None:
         self._submission = submission
         self.__name__ = self.__qualname__ = name
         self.source = submission.source.decode(errors="replace")
         self.__module__ = submission.filename.removesuffix(".py")
         if submission.loaded.runs:
             self.import_note = f"importing {submission.filename} runs its own test at module level"
-        try:
-            given = [Parameter(p, _KINDS[k], default=None if o else Parameter.empty) for p, k, o in parameters]
-            self.__signature__ = Signature(given)
-        except (TypeError, ValueError, IndexError):  # not known: by position
-            self.__signature__ = Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
+        self.__signature__ = _signature(parameters)
+        self.backprop = Described(_signature(backprop))
 
     def __call__(self, *args: Any, **kwargs: Any) -> RemoteLayer:
         """Return a new layer."""
         return self._submission.layer(self.__name__, args, kwargs)
+
+
+class Described:
+    """A method of the class, which is there to be asked what it takes."""
+
+    def __init__(self, signature: Signature) -> None:
+        self.__signature__ = signature
+
+    def __call__(self, *_given: Any) -> None:
+        """Raise: layers are called, not classes."""
+        raise TypeError("a method of a class in another process is called on a layer")
+
+
+def _signature(parameters: Any) -> Signature:
+    try:
+        given = [Parameter(p, _KINDS[k], default=None if o else Parameter.empty) for p, k, o in parameters]
+        return Signature(given)
+    except (TypeError, ValueError, IndexError):  # not known: by position
+        return Signature([Parameter("args", Parameter.VAR_POSITIONAL)])
 
 
 _KINDS = list(type(Parameter.VAR_POSITIONAL))  # type: ignore[call-overload]  # an enumeration, its type private

@@ -1,7 +1,7 @@
 """The assignment's convolution: cross-correlation, no padding, stride 1, W (f, c, kw, kh), b (1, f, 1, 1)."""
 
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, unusual, whole
 from verification.choices import Choices, batch, counts, inner, side
-from verification.explain.knobs import Mistake
+from verification.explain.changes import only, without_last
+from verification.explain.knobs import InputKnob, Mistake, formula_knob, input_knob
 from verification.references import correlation, correlation_gradient
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown, shorter_than
@@ -165,20 +166,34 @@ BAD_ARGUMENTS = (
 )  # fmt: skip
 
 
-def _with_filters(change: Callable[[Array], Array | None], name: str = "") -> Callable[[Trial], Array | None]:
-    """Return the mistake of using other filters: in forward, or for the gradient of this argument."""
+# Knobs
 
-    def wrong(trial: Trial) -> Array | None:
-        W = change(trial.arguments["W"])
-        if W is None:
-            return None
-        return trial.gradient(trial.dLdy, W=W)[name] if name else trial.reference(W=W)
-
-    return wrong
+Filters = Callable[[Array], Array | None]
+"""Of the filters W (f, c, w, h): what is used in their place."""
 
 
-def _square(change: Callable[[Array], Array]) -> Callable[[Array], Array | None]:
+def _of_filters(array: str, rows: list[tuple[str, str, Filters]]) -> Iterator[InputKnob]:
+    """Yield the knobs of computing an array with other filters."""
+    for family, sentence, change in rows:
+        yield input_knob(family, array, f"{array} {sentence}", partial(_with_filters, change))
+
+
+def _with_filters(change: Filters, trial: Trial) -> dict[str, Array] | None:
+    W = change(trial.arguments["W"])
+    return None if W is None else {"W": W}
+
+
+def _square(change: Filters) -> Filters:
     return lambda W: change(W) if W.shape[2] == W.shape[3] else None
+
+
+def _first_entries(k: int) -> Filters:
+    return lambda W: np.where((np.indices(W.shape)[2:] < k).all(axis=0), W, 0)
+
+
+def _first_channels(k: int) -> Filters:
+    """Return the filters with no more than k channels; None where there are fewer."""
+    return lambda W: np.where(np.arange(W.shape[1])[:, None, None] < k, W, 0) if W.shape[1] >= k else None
 
 
 def _overwritten(trial: Trial) -> Array:
@@ -191,68 +206,154 @@ def _overwritten(trial: Trial) -> Array:
     return dLdx
 
 
-def _first_taps(k: int) -> Callable[[Array], Array]:
-    return lambda W: np.where((np.indices(W.shape)[2:] < k).all(axis=0), W, 0)
+Pads = Callable[[int, int], tuple[int, int]]
 
 
-def _padded(pads: Callable[[int, int], tuple[int, int]]) -> Callable[[Trial], Array | None]:
-    """Return the mistake of a full correlation with other pads than one less than the filter's sides."""
+def _full(
+    trial: Trial,
+    pad: Pads = lambda w, h: (w - 1, h - 1),
+    turn: Filters = lambda W: W[..., ::-1, ::-1],
+    *,
+    strict: bool = False,
+) -> Array | None:
+    """Return dLdx as a correlation of the padded dLdy with the turned filters; None where they are larger.
 
-    def wrong(trial: Trial) -> Array | None:
-        W = trial.arguments["W"]
-        w, h = pads(*W.shape[2:])
-        framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)))
-        if framed.shape[2] < W.shape[2] or framed.shape[3] < W.shape[3]:
-            return None
-        return correlation(framed, W[:, :, ::-1, ::-1].swapaxes(0, 1), np.zeros(()))
+    `strict`, None where it has another shape than x too: it may be stored in an array of zeros.
+    """
+    W = turn(trial.arguments["W"])
+    if W is None:
+        return None
+    w, h = pad(*trial.arguments["W"].shape[2:])
+    framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)))
+    if framed.shape[2] < W.shape[2] or framed.shape[3] < W.shape[3]:
+        return None
+    result = correlation(framed, W.swapaxes(0, 1), np.zeros(()))
+    return None if strict and result.shape != trial.x.shape else result
 
-    return wrong
+
+def _same(trial: Trial) -> Array | None:
+    """Return y as large as x: that of an x with zeros around it."""
+    kw, kh = trial.arguments["W"].shape[2:]
+    pads = ((0, 0), (0, 0), ((kw - 1) // 2, kw // 2), ((kh - 1) // 2, kh // 2))
+    return trial.reference(x=np.pad(trial.x, pads))
 
 
-_MENDED = "rotate W by 180 degrees for a full correlation, or convolve with W as it is"
+def _square_output(side: int, trial: Trial) -> Array | None:
+    """Return y with as many entries along both axes as along this one, where x has so many."""
+    length, y = trial.y.shape[side], trial.y
+    return y[:, :, :length, :length] if min(y.shape[2:]) >= length else None
+
+
+def _last_row_is_bias(trial: Trial) -> Array:
+    return np.where(np.arange(trial.y.shape[2])[:, None] == trial.y.shape[2] - 1, trial.arguments["b"], trial.y)
+
+
+def _last_column_is_bias(trial: Trial) -> Array:
+    return np.where(np.arange(trial.y.shape[3]) == trial.y.shape[3] - 1, trial.arguments["b"], trial.y)
+
+
+def _last_row_and_column_are_bias(trial: Trial) -> Array:
+    w, h = trial.y.shape[2:]
+    edge = (np.arange(w)[:, None] == w - 1) | (np.arange(h) == h - 1)
+    return np.where(edge, trial.arguments["b"], trial.y)
+
+
+TURNED: list[tuple[str, str, Filters]] = [
+    ("axes-swapped", "is computed with the filter transposed: leave its width and height as they are",
+     _square(lambda W: W.swapaxes(2, 3))),
+    ("axes-swapped", "is computed with the filter turned by 90 degrees", _square(lambda W: np.rot90(W, 1, (2, 3)))),
+    ("axes-swapped", "is computed with the filter turned by 90 degrees", _square(lambda W: np.rot90(W, -1, (2, 3)))),
+    ("channels-mixed", "takes the channels in reverse order", lambda W: W[:, ::-1]),
+    ("channels-mixed", "takes the filters in reverse order", lambda W: W[::-1]),
+    ("wrong-operation", "is computed with the absolute values of the filter", np.abs),
+    ("integer-result", "is computed with the filter cut to whole numbers", np.trunc),
+    *(("hard-coded-size", f"uses the first {k} x {k} entries of the filter, whatever its size", _first_entries(k))
+      for k in (3, 2, 1)),
+]  # fmt: skip
+"""Family, what is said behind the name of the array, and the filters that are used."""
+
+OF_Y: list[tuple[str, str, Filters]] = [
+    ("filter-flipped", "is a convolution, not a cross-correlation: do not flip the filter",
+     lambda W: W[..., ::-1, ::-1]),
+    ("filter-flipped", "is computed with the filter's rows reversed: do not flip it", lambda W: W[:, :, ::-1]),
+    ("filter-flipped", "is computed with the filter's columns reversed: do not flip it", lambda W: W[..., ::-1]),
+    ("channels-mixed", "counts the first channel only: sum over all channels", partial(only, 1, np.s_[:1])),
+    ("not-accumulated", "counts the last channel only: sum over all channels (+= for =)", partial(only, 1, np.s_[-1:])),
+    ("border-missing", "leaves out the last channel: sum over all channels", partial(without_last, 1)),
+    ("channels-mixed", "is computed with one filter for all channels, their mean",
+     lambda W: W.mean(axis=1, keepdims=True) + 0 * W),
+    ("channels-mixed", "uses the filter of the first channel for all channels", lambda W: W[:, :1] + 0 * W),
+    ("channels-mixed", "uses the first filter for all maps", lambda W: W[:1] + 0 * W),
+    ("border-missing", "leaves out the last row of the filter", partial(without_last, 2)),
+    ("border-missing", "leaves out the last column of the filter", partial(without_last, 3)),
+    *(("hard-coded-size", f"counts the first {k} channels, whatever their number", _first_channels(k)) for k in (2, 3)),
+]  # fmt: skip
+MENDED = "rotate W by 180 degrees for a full correlation, or convolve with W as it is"
+OF_DLDX: list[tuple[str, str, Filters]] = [
+    ("filter-not-flipped", f"is the right gradient computed with the filter not flipped: {MENDED}",
+     lambda W: W[..., ::-1, ::-1]),
+    ("filter-not-flipped", f"is computed with the filter flipped in one axis only: {MENDED}", lambda W: W[..., ::-1]),
+    ("filter-not-flipped", f"is computed with the filter flipped in one axis only: {MENDED}", lambda W: W[:, :, ::-1]),
+    ("channels-mixed", "is computed with one filter for all channels, their mean",
+     lambda W: W.mean(axis=1, keepdims=True) + 0 * W),
+    ("channels-mixed", "is computed with the sum of the filter over its channels",
+     lambda W: W.sum(axis=1, keepdims=True) + 0 * W),
+    ("channels-mixed", "uses the filter of the first channel for all channels", lambda W: W[:, :1] + 0 * W),
+    ("channels-mixed", "uses the first filter for all maps", lambda W: W[:1] + 0 * W),
+]  # fmt: skip
+PADS: list[tuple[str, str, Pads]] = [
+    *(("padding-fixed", f"dLdy is padded by {k} on each side, whatever the filter's size: pad by filter - 1",
+       lambda _w, _h, k=k: (k, k)) for k in (2, 1, 3)),
+    ("padding-fixed", "dLdy is not padded: pad it by filter - 1 on each side", lambda _w, _h: (0, 0)),
+    ("axes-swapped", "the pads of the two axes are swapped: filter_width - 1 belongs to the first",
+     lambda w, h: (h - 1, w - 1)),
+    ("axes-swapped", "filter_width - 1 is the pad of both axes: filter_height - 1 belongs to the second",
+     lambda w, _h: (w - 1, w - 1)),
+    ("axes-swapped", "filter_height - 1 is the pad of both axes: filter_width - 1 belongs to the first",
+     lambda _w, h: (h - 1, h - 1)),
+    ("padding", "dLdy is padded by filter // 2 on each side: pad by filter - 1", lambda w, h: (w // 2, h // 2)),
+    ("padding", "dLdy is padded by 2 * (filter // 2) on each side, which is filter - 1 for odd filters only",
+     lambda w, h: (w // 2 * 2, h // 2 * 2)),
+    ("padding", "dLdy is padded by (filter - 1) // 2 on each side: pad by filter - 1",
+     lambda w, h: ((w - 1) // 2, (h - 1) // 2)),
+    ("padding", "dLdy is padded by the filter's size on each side: pad by filter - 1", lambda w, h: (w, h)),
+]  # fmt: skip
+TURNS: list[tuple[str, str, Filters]] = [
+    ("filter-not-flipped", f"dLdx is the right gradient computed with the filter not flipped: {MENDED}", lambda W: W),
+    ("filter-not-flipped", f"dLdx is computed with the filter flipped in one axis only: {MENDED}",
+     lambda W: W[:, :, ::-1]),
+    ("filter-not-flipped", f"dLdx is computed with the filter flipped in one axis only: {MENDED}",
+     lambda W: W[..., ::-1]),
+    ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
+     lambda W: np.rot90(W, 1, (2, 3))),
+    ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
+     lambda W: np.rot90(W, -1, (2, 3))),
+    ("axes-swapped", "dLdx is computed with the filter transposed: turn it by 180 degrees",
+     lambda W: W.swapaxes(2, 3)),
+    ("axes-swapped", "dLdx is computed with the filter transposed: leave its width and height",
+     lambda W: W[..., ::-1, ::-1].swapaxes(2, 3)),
+]  # fmt: skip
+
 MISTAKES = (
-    Mistake("filter-flipped", "y", "y is a convolution, not a cross-correlation: do not flip the filter",
-            _with_filters(lambda W: W[..., ::-1, ::-1])),
-    Mistake("axes-swapped", "y", "y is computed with the filter transposed: leave its width and height as they are",
-            _with_filters(_square(lambda W: W.swapaxes(2, 3)))),
-    Mistake("channels-mixed", "y", "y takes the channels in reverse order",
-            _with_filters(lambda W: W[:, ::-1])),
-    Mistake("channels-mixed", "y", "y takes the filters in reverse order",
-            lambda trial: trial.reference(W=trial.arguments["W"][::-1])),
-    Mistake("channels-mixed", "y", "y counts the first channel only: sum over all channels",
-            _with_filters(lambda W: np.concatenate([W[:, :1], 0 * W[:, 1:]], axis=1))),
+    *_of_filters("y", OF_Y),
+    *_of_filters("y", TURNED),
     Mistake("bias-missing", "y", "y adds the first filter's bias to every filter's map: add b[f] to map f",
             lambda trial: trial.reference(b=np.repeat(trial.arguments["b"][:, :1], len(trial.arguments["W"]), axis=1))),
     Mistake("border-missing", "y", "the last row of y holds the bias alone: the windows end one row too early",
-            lambda trial: np.where(np.arange(trial.y.shape[2])[:, None] == trial.y.shape[2] - 1,
-                                   trial.arguments["b"], trial.y)),
-    Mistake("filter-not-flipped", "dLdx",
-            f"dLdx is the right gradient computed with the filter not flipped: {_MENDED}",
-            _with_filters(lambda W: W[..., ::-1, ::-1], "x")),
-    Mistake("filter-not-flipped", "dLdx", f"dLdx is computed with the filter flipped in one axis only: {_MENDED}",
-            _with_filters(lambda W: W[..., ::-1], "x")),
-    Mistake("filter-not-flipped", "dLdx", f"dLdx is computed with the filter flipped in one axis only: {_MENDED}",
-            _with_filters(lambda W: W[:, :, ::-1], "x")),
-    Mistake("axes-swapped", "dLdx", "dLdx is computed with the filter transposed: leave its width and height",
-            _with_filters(_square(lambda W: W.swapaxes(2, 3)), "x")),
-    Mistake("padding-fixed", "dLdx", "dLdy is padded by 2 on each side, whatever the filter's size: pad by filter - 1",
-            _padded(lambda w, h: (2, 2))),
-    Mistake("padding-fixed", "dLdx", "dLdy is padded by 1 on each side, whatever the filter's size: pad by filter - 1",
-            _padded(lambda w, h: (1, 1))),
-    Mistake("padding-fixed", "dLdx", "dLdy is not padded: pad it by filter - 1 on each side",
-            _padded(lambda w, h: (0, 0))),
-    Mistake("axes-swapped", "dLdx", "the pads of the two axes are swapped: filter_width - 1 belongs to the first",
-            _padded(lambda w, h: (h - 1, w - 1))),
-    Mistake("axes-swapped", "dLdx", "filter_width - 1 is the pad of both axes: filter_height - 1 belongs to the second",
-            _padded(lambda w, h: (w - 1, w - 1))),
+            _last_row_is_bias),
+    Mistake("border-missing", "y", "the last column of y holds the bias alone: the windows end one column too early",
+            _last_column_is_bias),
+    Mistake("border-missing", "y", "the last row and column of y hold the bias alone: the windows end one too early",
+            _last_row_and_column_are_bias),
+    Mistake("output-size", "y", "y is as large as x, which is padded with zeros: take windows inside x only", _same),
+    *(formula_knob("size-from-width", "y", f"y is square: its {one} is taken from its {other}",
+              partial(_square_output, side))
+      for one, other, side in (("height", "width", 2), ("width", "height", 3))),
+    *_of_filters("dLdx", OF_DLDX),
+    *_of_filters("dLdx", TURNED),
+    *(formula_knob(family, "dLdx", sentence, _full, pad=pad) for family, sentence, pad in PADS),
+    *(formula_knob(family, "dLdx", sentence, _full, turn=turn) for family, sentence, turn in TURNS),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
-    Mistake("channels-mixed", "dLdx", "dLdx takes the filters in reverse order",
-            _with_filters(lambda W: W[::-1], "x")),
-    Mistake("channels-mixed", "dLdx", "dLdx counts the first filter only: sum over all filters",
-            _with_filters(lambda W: np.concatenate([W[:1], 0 * W[1:]]), "x")),
-    *(Mistake("hard-coded-size", array, f"{array} uses the first {k} x {k} entries of the filter, whatever its size",
-              _with_filters(_first_taps(k), name))
-      for k in (3, 2, 1) for array, name in (("y", ""), ("dLdx", "x"))),
 )  # fmt: skip
 """What people get wrong in a convolution; which of them a layer makes is told by what it gives."""

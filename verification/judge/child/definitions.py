@@ -261,12 +261,13 @@ def _globals_of_functions(source: str, filename: str) -> set[str]:
 
 
 def described(namespace: dict[str, Any], names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Return for each of these classes that is there what it takes and which methods it has."""
+    """Return for each of these classes what it and its backprop take, and which methods it has."""
     found = {}
     for name in names:
         if callable(made := namespace.get(name)):
             found[name] = {
                 "parameters": _parameters(made),
+                "backprop": _parameters(getattr(made, "backprop", None)),
                 "methods": [method for method in ("forward", "backprop") if callable(getattr(made, method, None))],
             }
     return found

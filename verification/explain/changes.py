@@ -1,0 +1,201 @@
+"""Ways in which an array comes out otherwise than it should: small functions, None where they do not apply."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from verification.case import Array
+
+Change = Callable[[Array], Array | None]
+
+
+# Parts that are left out, or count alone
+
+
+def only(axis: int, where: slice, a: Array) -> Array | None:
+    """Return the array with all but this part of an axis zero."""
+    if a.ndim <= axis or a.shape[axis] < 2:
+        return None
+    return kept(a, (slice(None),) * axis + (where,))
+
+
+def without(edges: tuple[tuple[int, int], ...], a: Array) -> Array | None:
+    """Return the array of images with zeros at these edges: (axis, place)."""
+    return zeroed(a, edges) if a.ndim > 2 else None
+
+
+def without_last(axis: int, a: Array) -> Array | None:
+    """Return the array without the last entry of an axis, where there is more than one."""
+    return zeroed(a, ((axis, -1),)) if a.ndim > axis and a.shape[axis] > 1 else None
+
+
+def one_for_all(where: slice, a: Array) -> Array | None:
+    """Return the array with one image in place of every other."""
+    return a[where] + np.zeros_like(a) if a.ndim and len(a) > 1 else None
+
+
+def one_position(place: int, a: Array) -> Array | None:
+    """Return the images with zeros everywhere but for one place: the first or the last."""
+    return kept(a, np.s_[..., place, place]) if a.ndim > 2 else None
+
+
+def kept(a: Array, where: Any) -> Array:
+    """Return the array with zeros everywhere else."""
+    part = np.zeros_like(a)
+    part[where] = a[where]
+    return part
+
+
+def zeroed(a: Array, edges: tuple[tuple[int, int], ...]) -> Array:
+    """Return the array with zeros at these edges: (axis, place)."""
+    a = a.copy()
+    for axis, place in edges:
+        if a.shape[axis]:
+            np.moveaxis(a, axis, 0)[place] = 0
+    return a
+
+
+# Axes in another order
+
+
+def last_swapped(a: Array) -> Array | None:
+    """Return height and width swapped, and so another shape where they differ."""
+    return a.swapaxes(-2, -1) if a.ndim > 1 else None
+
+
+def last_swapped_into_shape(a: Array) -> Array | None:
+    """Return height and width swapped, reshaped to what they were."""
+    return a.swapaxes(-2, -1).reshape(a.shape) if a.ndim > 2 else None
+
+
+def first_swapped_into_shape(a: Array) -> Array | None:
+    """Return the first two axes swapped, reshaped to what they were."""
+    return a.swapaxes(0, 1).reshape(a.shape) if a.ndim > 1 else None
+
+
+def reshaped_to_first(a: Array) -> Array | None:
+    """Return what a reshape makes of the array where its first two axes should be swapped."""
+    return a.reshape(a.shape[1], a.shape[0], *a.shape[2:]).swapaxes(0, 1) if a.ndim > 2 else None
+
+
+def channels_last_reshaped(a: Array) -> Array | None:
+    """Return the array with its channels last, reshaped to what it was."""
+    return np.moveaxis(a, 1, -1).reshape(a.shape) if a.ndim > 2 else None
+
+
+def channels_first_reshaped(a: Array) -> Array | None:
+    """Return what a reshape makes of an array whose channels come last, where they should be moved."""
+    return np.moveaxis(a.reshape(a.shape[0], *a.shape[2:], a.shape[1]), -1, 1) if a.ndim > 2 else None
+
+
+def turned_by_90(times: int, a: Array) -> Array | None:
+    """Return the images turned, and so another shape where they are not square."""
+    return np.rot90(a, times, (-2, -1)) if a.ndim > 2 else None
+
+
+def reversed_along(axes: tuple[int, ...], a: Array) -> Array | None:
+    """Return the array with these axes reversed."""
+    return np.flip(a, axes) if a.ndim > max(1, *(axis if axis >= 0 else -axis - 1 for axis in axes)) else None
+
+
+def rolled(axis: int, step: int, a: Array) -> Array | None:
+    """Return the array shifted along an axis; what leaves it at one end comes in at the other."""
+    return np.roll(a, step, axis) if a.ndim >= -axis and a.shape[axis] > 1 else None
+
+
+def moved(axis: int, step: int, a: Array) -> Array | None:
+    """Return the array shifted along an axis; zeros come in."""
+    shifted = rolled(axis, step, a)
+    return None if shifted is None else zeroed(shifted, ((axis, 0 if step > 0 else -1),))
+
+
+# Sums that do not belong
+
+
+def summed_for_all(axis: int, a: Array) -> Array | None:
+    """Return the sum over an axis in place of each entry along it."""
+    return a.sum(axis=axis, keepdims=True) + np.zeros_like(a) if a.ndim > max(1, axis) else None
+
+
+def mean_for_all(axis: int, a: Array) -> Array | None:
+    """Return the mean over an axis in place of each entry along it."""
+    return a.mean(axis=axis, keepdims=True) + np.zeros_like(a) if a.ndim > max(1, axis) else None
+
+
+NONLINEAR: dict[str, Change] = {
+    "its absolute value": np.abs,
+    "its square": np.square,
+    "its sign": np.sign,
+    "its positive part": lambda a: np.maximum(a, 0),
+    **{f"what clipping to -{most} ... {most} leaves of it": partial(np.clip, a_min=-most, a_max=most)
+       for most in (1, 5, 10, 100)},
+}  # fmt: skip
+"""What may stand in place of an array, in words; none of it is linear in the array."""
+
+EDGES: dict[str, tuple[tuple[int, int], ...]] = {
+    "the last row": ((-2, -1),),
+    "the last column": ((-1, -1),),
+    "the last row and column": ((-2, -1), (-1, -1)),
+    "the first row": ((-2, 0),),
+    "the first column": ((-1, 0),),
+    "the first row and column": ((-2, 0), (-1, 0)),
+    "its border": ((-2, 0), (-2, -1), (-1, 0), (-1, -1)),
+}
+"""Places along the border, as axis and place."""
+
+RESHAPED = "has its entries in another order: a reshape where a transpose belongs"
+CHANGES: list[tuple[str, str, Change]] = [
+    ("unfinished", "is all zeros: it is not computed yet", np.zeros_like),
+    ("sign", "has the wrong sign: it is minus what it should be", np.negative),
+    ("axes-swapped", "comes with its last two axes swapped", last_swapped),
+    ("batch-not-summed", "is zero but for the first image", partial(only, 0, np.s_[:1])),
+    ("axes-swapped", "is right but for height and width, which are swapped", last_swapped_into_shape),
+    ("axes-swapped", RESHAPED, channels_last_reshaped),
+    ("axes-swapped", RESHAPED, channels_first_reshaped),
+    ("axes-swapped", RESHAPED, reshaped_to_first),
+    ("border-missing", "is zero for the last image: the loop over the images ends one too early",
+     partial(without_last, 0)),
+    ("border-missing", "is zero for the last channel: the loop over them ends one too early",
+     partial(without_last, 1)),
+    ("not-accumulated", "is zero but for the last image: the loop returns, or overwrites, too early",
+     partial(only, 0, np.s_[-1:])),
+    ("not-accumulated", "is zero but for the last channel: the loop returns, or overwrites, too early",
+     partial(only, 1, np.s_[-1:])),
+    ("scaled", "is twice what it should be", lambda a: 2 * a),
+    ("scaled", "is half of what it should be", lambda a: a / 2),
+    ("channels-mixed", "is right but for its first two axes, which are swapped", first_swapped_into_shape),
+    ("axes-swapped", "is what it should be, turned by 180 degrees", partial(reversed_along, (-2, -1))),
+    ("axes-swapped", "is what it should be with its last axis reversed", lambda a: a[..., ::-1] if a.ndim else None),
+    ("axes-swapped", "is what it should be with its rows in reverse order", partial(reversed_along, (-2,))),
+    ("axes-swapped", "is what it should be, turned by 90 degrees", partial(turned_by_90, 1)),
+    ("axes-swapped", "is what it should be, turned by 90 degrees", partial(turned_by_90, -1)),
+    ("channels-mixed", "is what it should be with its channels in reverse order", partial(reversed_along, (1,))),
+    ("batch-mixed", "is summed over the batch, and so the same for every image", partial(summed_for_all, 0)),
+    ("batch-mixed", "is averaged over the batch, and so the same for every image", partial(mean_for_all, 0)),
+    ("integer-result", "is cut to whole numbers", np.trunc),
+    ("integer-result", "is rounded down to whole numbers", np.floor),
+    *(
+        ("shifted", f"is right, but shifted by one {place}{how}", partial(shift, axis, step))
+        for axis, place in ((-1, "column"), (-2, "row"))
+        for step in (1, -1)
+        for how, shift in (("", rolled), (", with zeros moved in", moved))
+    ),
+    *(
+        ("border-missing", f"is right but for {where}, which is left at zero", partial(without, edges))
+        for where, edges in EDGES.items()
+    ),
+]  # fmt: skip
+"""Family, what is said, and the change that turns a right array into the wrong one."""
+
+CLIPPED: list[tuple[str, str, Change]] = [
+    *(
+        ("clipped", f"is right but for being clipped to {low} ... {high}: leave it as it is",
+         partial(np.clip, a_min=low, a_max=high))
+        for low, high in ((-1, 1), (0, 1), (-5, 5), (-10, 10), (-100, 100), (0, 255))
+    ),
+    ("clipped", "is right but for negative entries, which are 0", lambda a: np.maximum(a, 0)),
+    ("sign", "is the absolute value of what it should be", np.abs),
+]  # fmt: skip
+"""The same, of changes that are looked for when nothing plainer explains an array."""

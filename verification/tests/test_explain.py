@@ -1,0 +1,127 @@
+"""Causes: a mistake is named where it predicts every answer, and told once however it shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from layers import nn_convolutional_layer, nn_max_pooling_layer
+from verification import check, convolution, max_pooling
+from verification.explain.causes import Observed, causes
+from verification.references import maximum
+
+THOROUGH = settings().max_examples > 100
+
+
+class Pooling:
+    """A right max-pooling layer, window by window; what is turned in a test is a method or an attribute."""
+
+    keep_the_last = False
+
+    def __init__(self, stride, pool_size):
+        self.stride, self.pool_size = stride, pool_size
+
+    def step(self):
+        return self.stride
+
+    def forward(self, x):
+        return maximum(x, self.stride, self.pool_size)
+
+    def backprop(self, x, dLdy):
+        dLdx, k = np.zeros(x.shape), self.pool_size
+        for n, c, i, j in np.ndindex(dLdy.shape):
+            window = x[n, c, i * self.stride : i * self.stride + k, j * self.stride : j * self.stride + k]
+            row, column = divmod(int(window.argmax()), k)
+            at = n, c, i * self.step() + row, j * self.step() + column
+            dLdx[at] = dLdy[n, c, i, j] + (0 if self.keep_the_last else dLdx[at])
+        return dLdx
+
+
+def of(spec):
+    return causes(Observed(replace(spec, realistic=None)))
+
+
+def test_a_right_layer_has_no_causes():
+    assert not of(max_pooling(Pooling))
+
+
+def test_a_call_that_raises_where_the_mistake_leads_beyond_the_image_is_no_other_mistake():
+    class PlacedAtPoolSize(Pooling):
+        def step(self):
+            return self.pool_size
+
+    (cause,) = of(max_pooling(PlacedAtPoolSize))
+    assert [why.sentence for why in cause.why] == ["windows start every pool_size entries, whatever the stride"]
+
+
+def test_two_knobs_of_one_formula_are_both_named():
+    class Both(Pooling):
+        keep_the_last = True
+
+        def step(self):
+            return 1
+
+    (cause,) = of(max_pooling(Both))
+    assert {why.family for why in cause.why} == {"not-accumulated", "hard-coded-stride"}
+
+
+def test_a_gradient_that_is_wrong_only_where_y_is_is_told_with_it():
+    class Swapped(Pooling):
+        def __init__(self, stride, pool_size):
+            super().__init__(pool_size, stride)
+
+    (cause,) = of(max_pooling(Swapped))
+    assert cause.why[0].family == "axes-swapped"
+    assert cause.also == ("dLdx",)
+
+
+def test_an_array_with_a_mistake_of_its_own_is_told_apart_from_y():
+    class Two(Pooling):
+        def forward(self, x):
+            return np.maximum(super().forward(x), 0)
+
+        def backprop(self, x, dLdy):
+            return -super().backprop(x, dLdy)
+
+    assert [(cause.array, cause.why[0].family) for cause in of(max_pooling(Two))] == [
+        ("y", "zero-start"), ("dLdx", "sign"),
+    ]  # fmt: skip
+
+
+def test_the_same_said_of_two_gradients_is_told_once():
+    class Averaged(nn_convolutional_layer):
+        def backprop(self, x, dLdy):
+            dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+            return dLdx, dLdW / len(x), dLdb / len(x)
+
+    (cause,) = of(convolution(Averaged))
+    assert (cause.array, cause.also, cause.why[0].family) == ("dLdW", ("dLdb",), "batch-averaged")
+
+
+def test_a_backprop_of_another_convention_is_said_in_one_sentence():
+    class TakesNoX(nn_max_pooling_layer):
+        def forward(self, x):
+            self.x = x
+            return super().forward(x)
+
+        def backprop(self, dLdy):  # type: ignore[override]
+            return super().backprop(self.x, dLdy)
+
+    report = check(replace(max_pooling(TakesNoX), realistic=None), examples=5)
+    (cause,) = report.mistakes
+    assert cause.headline == "backprop takes (dLdy), the suite calls it with (x, dLdy)"
+
+
+@pytest.mark.skipif(not THOROUGH, reason="it takes seconds")
+def test_what_else_is_wrong_comes_to_light_where_the_layer_runs():
+    class EightImages(nn_convolutional_layer):
+        def forward(self, x):
+            self.x = x
+            return super().forward(x.reshape(8, *x.shape[1:])) if len(x) == 8 else x.reshape(8, 1)
+
+        def backprop(self, x, dLdy):
+            return super().backprop(self.x, dLdy)
+
+    report = check(replace(convolution(EightImages), realistic=None), examples=5)
+    assert "history_is_irrelevant" in {cause.property_name for cause in report.mistakes}
