@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import chdir
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -90,7 +91,8 @@ def _of_file(path: Path, truth: list[dict[str, Any]], seed: int, examples: int) 
         _of_layer(layer, [one for one in truth if one["layer"] == layer.name], counts, said)
         if layer.report:
             made = _defined(path).get(layer.class_name)
-            _run_scripts(list(layer.report.causes), layer.class_name, made, counts, said)
+            with chdir(path.parent):  # where its scripts find the file
+                _run_scripts(list(layer.report.causes), layer.class_name, made, counts, said)
     return path.name, counts, said
 
 

@@ -38,7 +38,9 @@ def _extreme(failure: PropertyFailed) -> str:
 
 
 FAMILIES: dict[str, str | Callable[[PropertyFailed], str]] = {
-    "arguments_are_left_alone": "mutates-argument",
+    "arguments_are_left_alone": lambda failure: (
+        "changes-parameter" if failure.kind == "own parameter" else "mutates-argument"
+    ),
     "backprop_is_linear_in_the_upstream_gradient": "keeps-state",
     "batch_items_are_independent": "batch-coupled",
     "history_is_irrelevant": "keeps-state",
@@ -56,6 +58,7 @@ FAMILIES: dict[str, str | Callable[[PropertyFailed], str]] = {
 
 SAID = {
     "mutates-argument": "it writes into an array that was passed to it: work on a copy",
+    "changes-parameter": "it changes its own parameter, which only an update may do: compute with a copy",
     "keeps-state": "it remembers something from an earlier call: use only x, dLdy and the parameters as they are now",
     "assumes-layout": "it takes an array for contiguous: use its values by index, or np.ascontiguousarray first",
     "shares-memory": "it returns a view of an argument or of a buffer that it uses again: return a copy",

@@ -73,16 +73,19 @@ def arguments_are_left_alone(trial: Trial) -> None:
         after = {**{name: array.read() for name, array in held.items()}, **layer.parameters()}
         for name, array in after.items():
             if not _same(array, before[name]):
-                raise _changed(method, name, array, before[name], layer.expression(name, held))
+                shows = layer.expression(name, held)
+                raise _changed(method, name, array, before[name], shows, is_argument=name in held)
 
 
-def _changed(method: str, name: str, after: Array, before: Array, shows: str) -> PropertyFailed:
+def _changed(method: str, name: str, after: Array, before: Array, shows: str, *, is_argument: bool) -> PropertyFailed:
     if (after.shape, after.dtype) != (before.shape, before.dtype):
         was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
-        return PropertyFailed(f"{method} changes {name} in place: it had {was}, and has {is_now}", shows=shows)
-    wrong = after != before
-    found = entries(name, after, before, wrong)
-    return PropertyFailed(f"{method} changes {name}", found, int(wrong.sum()), wrong.size, shows=shows)
+        said, found, count = f"{method} changes {name} in place: it had {was}, and has {is_now}", [], 0
+    else:
+        wrong = after != before
+        said, found, count = f"{method} changes {name}", entries(name, after, before, wrong), int(wrong.sum())
+    failure = PropertyFailed(said, found, count, after.size if found else 0, shows=shows)
+    return failure if is_argument else failure.about("own parameter")
 
 
 def _same(one: Array, other: Array) -> bool:

@@ -228,6 +228,8 @@ def _pooled(
     """
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
     steps, sides = step(stride, pool), size(stride, pool)
+    if min(*steps, *sides) < 1:  # two mistakes that leave no window
+        return None
     w, h = count((trial.x.shape[2], trial.x.shape[3]), steps, sides)
     if strict and (min(w, h) < 1 or trial.x.shape[2] < sides[0] or trial.x.shape[3] < sides[1]):
         return None
