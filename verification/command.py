@@ -71,7 +71,7 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 
 
 @cli.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @EXAMPLES
 @SEED
 @TIMEOUT
@@ -79,6 +79,8 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 @click.option("--strict", is_flag=True, help="Require the hardening properties too.")
 @click.option("--conv", default="", metavar="NAME", help="The class of the convolution, if it has a name of its own.")
 @click.option("--pool", default="", metavar="NAME", help="The class of the max-pooling, if it has a name of its own.")
+@click.option("--as", "as_spec", default="", metavar="SPEC", help="Check FILE:CLASS by this ready spec: convolution2d.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A keyword of that spec: stride=1.")
 @click.option("--accuracy", is_flag=True, help="Print the assignment's accuracy test of each file in full.")
 @click.option(
     "--shape",
@@ -91,8 +93,8 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 @SANDBOX
 def check(
     files: tuple[Path, ...], examples: int, seed: int, timeout: float, seconds: float, strict: bool, conv: str,
-    pool: str, accuracy: bool, shape: tuple[int, ...] | None, json_file: Path | None, html_file: Path | None,
-    require_sandbox: bool,
+    pool: str, as_spec: str, settings: tuple[str, ...], accuracy: bool, shape: tuple[int, ...] | None,
+    json_file: Path | None, html_file: Path | None, require_sandbox: bool,
 ) -> None:  # fmt: skip
     """Verify the convolution and the max-pooling layer of each FILE, or of this package if there is none.
 
@@ -104,20 +106,27 @@ def check(
         raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")
     if not files and (conv or pool or accuracy or require_sandbox):
         raise click.UsageError("--conv, --pool, --accuracy and --require-sandbox need a FILE")
+    if settings and not as_spec:
+        raise click.UsageError("--set is for keywords of a ready spec: name it, as --as convolution2d")
+    if as_spec and (len(files) != 1 or conv or pool or accuracy or shape or html_file):
+        raise click.UsageError("--as takes one FILE:CLASS, and none of --conv, --pool, --accuracy, --shape, --html")
+    for path in () if as_spec else files:
+        if not path.is_file():
+            raise click.BadParameter(f"File {str(path)!r} does not exist.", param_hint="'[FILES]...'")
     from verification.report import SCHEMA
 
     for path in filter(None, (json_file, html_file)):
         if not path.exists() or path.is_file():
             empty = {"schema": SCHEMA, "verdict": "error", "files" if files else "layers": []}
             _write(path, json.dumps(empty) + "\n")  # say so now if that is impossible
-    if files:
-        from verification.judge.process import Limits
+    from verification.judge.process import Limits
 
-        limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
-        options = {
-            "examples": examples, "seed": seed, "strict": strict, "conv": conv, "pool": pool, "shape": shape,
-            "seconds": seconds,
-        }  # fmt: skip
+    limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
+    options: dict[str, Any] = {"examples": examples, "seed": seed, "strict": strict, "seconds": seconds}
+    if as_spec:
+        passed, content = _check_as(str(files[0]), as_spec, settings, options, limits)
+    elif files:
+        options |= {"conv": conv, "pool": pool, "shape": shape}
         passed, content = _check_files(files, options, limits, accuracy, html_file)
     else:
         passed, content = _check_layers(examples, seed, strict, shape, seconds)
@@ -167,6 +176,29 @@ def _check_layers(
             reports.append(kind.check(_find(module, kind.classes), examples, seed, strict, shape, show, seconds))
     print_reports(reports, time.perf_counter() - start)
     return all(report.passed for report in reports), {"layers": [report.to_dict() for report in reports]}
+
+
+def _check_as(
+    target: str, as_spec: str, settings: tuple[str, ...], options: dict[str, Any], limits: "Limits"
+) -> tuple[bool, dict[str, Any]]:
+    """Check a class of a file by a ready spec and print what is found; return whether it is right, and the JSON."""
+    from verification.judge.process import SandboxError
+    from verification.judge.ready import judge_as, ready_spec, settings_of
+    from verification.show.printing import print_reports
+    from verification.spec import SpecError
+
+    file, colon, name = target.rpartition(":")
+    if not colon or not name.isidentifier():
+        raise click.UsageError(f"--as takes FILE:CLASS, as my_layers.py:Conv, not {target}")
+    start, path = time.perf_counter(), Path(file)
+    try:
+        with _status(path.name) as show:
+            ready, given = ready_spec(as_spec), settings_of(settings)
+            report = judge_as(path.read_bytes(), path.name, name, ready, given, limits=limits, progress=show, **options)
+    except (OSError, SandboxError, SpecError) as error:
+        raise click.ClickException(f"{target}: {error}") from None
+    print_reports([report], time.perf_counter() - start)
+    return report.passed, {"layers": [report.to_dict()]}
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from functools import update_wrapper
 from itertools import count
 from typing import IO, Any
 
+from verification.adapters.objects import AdaptedObject
 from verification.case import Array
 from verification.failure import Crashed, Stopped
 from verification.instance import Held
@@ -24,7 +25,7 @@ from verification.judge.process import Child, Limits, Running
 from verification.judge.remote import RemoteLayer
 from verification.judge.session import Budget, Session
 from verification.layer import line_of
-from verification.spec import LayerSpec
+from verification.spec import LayerSpec, SpecError
 
 TIMEOUT = 10.0
 """Seconds that one call may take."""
@@ -38,10 +39,15 @@ def isolated(spec: LayerSpec, timeout: float = TIMEOUT) -> LayerSpec:
 
     A call that ends the fork (a write out of bounds, os._exit) fails as one that raises does, and the next layer is
     made in a new fork. One that takes longer than `timeout` seconds ends what is being tried. Memory beyond 2 GiB
-    above what this process has is refused, which raises MemoryError.
+    above what this process has is refused, which raises MemoryError. SpecError for a layer that `adapted` has made.
     """
     if not hasattr(os, "fork"):
         raise OSError("isolated=True needs os.fork, which this system does not have: leave it out, or use WSL")
+    if isinstance(spec.make, AdaptedObject):
+        raise SpecError(
+            f"isolated is for a class or function, not for what adapted() has made of {spec.make.__name__}: leave"
+            " one of the two out"
+        )
     return replace(spec, make=IsolatedMake(spec.make, Limits(timeout=timeout)))
 
 

@@ -160,3 +160,52 @@ def test_one_case_of_any_shape(layers):
     layers(pool="negated")
     assert run("check", "--shape", "2,3,9,7").exit_code == 1
     assert "four numbers" in run("check", "--shape", "2,3,9").output
+
+
+OWN_LAYERS = """
+import numpy as np
+
+class Dense:
+    def __init__(self, in_features, out_features):
+        pass
+
+    def forward(self, x):
+        return x @ self.W
+
+    def backprop(self, x, dLdy):
+        return dLdy @ self.W.T, x.T @ dLdy / SCALE
+
+SCALE = 1
+"""
+
+
+def test_a_class_of_a_file_is_checked_by_a_ready_spec(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN_LAYERS)
+    command = ["check", f"{file}:Dense", "--as", "dense", "--set", "bias=false", "--examples", "5"]
+    result = run(*command, "--json", str(tmp_path / "right.json"))
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "right.json").read_text())["layers"][0]["name"] == "dense"
+    file.write_text(OWN_LAYERS.replace("SCALE = 1", "SCALE = 2"))
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "dLdW is" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["own.py:Dens", "--as", "dense"], "there is no class Dens: own.py defines Dense"),
+        (["own.py", "--as", "dense"], "--as takes FILE:CLASS, as my_layers.py:Conv, not own.py"),
+        (["own.py:Dense", "--as", "danse"], "--as takes a ready spec, not 'danse': absolute_error, "),
+        (["own.py:Dense", "--as", "dense", "--set", "batch"], "--set takes NAME=VALUE, as stride=1"),
+        (["own.py:Dense", "--as", "dense", "--set", "batches=2"], "dense has no keyword batches: it has batch, "),
+        (["own.py", "--set", "batch=2"], "--set is for keywords of a ready spec"),
+    ],
+)
+def test_what_does_not_fit_a_ready_spec_is_an_error(tmp_path, monkeypatch, arguments, said):
+    (tmp_path / "own.py").write_text(OWN_LAYERS)
+    monkeypatch.chdir(tmp_path)
+    result = run("check", *arguments)
+    assert result.exit_code in (1, 2)  # of which main() makes 2
+    assert said in result.output

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from verification import check, convolution2d, relu
+from verification import SpecError, adapted, check, convolution2d, relu
 from verification.catalogue.convolution2d import BUGS
 from verification.isolated import isolated
 
@@ -99,3 +99,10 @@ def test_settings_keep_their_types():
 
     cause = next(iter(check(convolution2d(Convolution), examples=5, isolated=True).causes))
     assert "made with a tuple" in cause.message
+
+
+def test_what_adapted_has_made_is_refused():
+    with pytest.raises(
+        SpecError, match=r"isolated is for a class or function, not for what adapted\(\) has made of ReLU"
+    ):
+        check(relu(adapted(ReLU, backprop="backprop(dLdy)")), isolated=True)

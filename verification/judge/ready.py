@@ -1,0 +1,69 @@
+"""The verdict on one class of a file by a ready spec: `layerproof check FILE:CLASS --as SPEC --set NAME=VALUE`."""
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from verification import specs
+from verification.checking import check
+from verification.judge.process import Limits
+from verification.judge.remote import Submission
+from verification.judge.session import plain
+from verification.report import Report
+from verification.spec import LayerSpec, SpecError
+
+WORDS = {"true": True, "false": False, "int": int}
+"""Values of keywords that are no literals."""
+
+
+def settings_of(given: Sequence[str]) -> dict[str, Any]:
+    """Return the keywords of NAME=VALUE texts: numbers, true, false, pairs and lists; SpecError for anything else."""
+    settings = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            settings[name] = WORDS[value.lower()] if value.lower() in WORDS else ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            equals = ""
+        if not equals or not name.isidentifier():
+            raise SpecError(f"--set takes NAME=VALUE, as stride=1, batch=[1,2] or bias=false, not {text!r}")
+    return settings
+
+
+def ready_spec(name: str) -> Callable[..., LayerSpec]:
+    """Return the ready spec of this name; SpecError if there is none."""
+    if name not in specs.__all__ or name == "elementwise":
+        known = ", ".join(one for one in specs.__all__ if one != "elementwise")
+        raise SpecError(f"--as takes a ready spec, not {name!r}: {known}")
+    found: Callable[..., LayerSpec] = getattr(specs, name)
+    return found
+
+
+def judge_as(
+    source: bytes,
+    filename: str,
+    class_name: str,
+    ready: Callable[..., LayerSpec],
+    settings: dict[str, Any],
+    *,
+    examples: int = 100,
+    seed: int = 0,
+    strict: bool = False,
+    limits: Limits = Limits(),  # noqa: B008  frozen
+    seconds: float,
+    progress: Callable[[str], None] = lambda _doing: None,
+) -> Report:
+    """Check a class of a file in a child process. SpecError if it is not there, or the settings do not fit."""
+    submission = Submission(source, filename, (class_name,), seed, limits)
+    try:
+        loaded = submission.loaded
+        if class_name not in loaded.found:
+            why = loaded.error or f"{filename} defines {', '.join(loaded.classes) or 'no class'}"
+            raise SpecError(f"there is no class {plain(class_name)}: {why}")
+        spec = ready(submission.make(class_name), **settings)
+        with np.errstate(all="ignore"):
+            return check(spec, examples=examples, seed=seed, strict=strict, progress=progress, seconds=seconds)
+    finally:
+        submission.close()
