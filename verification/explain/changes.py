@@ -100,6 +100,11 @@ def reversed_along(axes: tuple[int, ...], a: Array) -> Array | None:
     return np.flip(a, axes) if a.ndim > max(1, *(axis if axis >= 0 else -axis - 1 for axis in axes)) else None
 
 
+def turned_by_180(a: Array) -> Array | None:
+    """Return the array with its last two axes reversed."""
+    return reversed_along((-2, -1), a)
+
+
 def rolled(axis: int, step: int, a: Array) -> Array | None:
     """Return the array shifted along an axis; what leaves it at one end comes in at the other."""
     return np.roll(a, step, axis) if a.ndim >= -axis and a.shape[axis] > 1 else None
@@ -166,7 +171,7 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("scaled", "is twice what it should be", lambda a: 2 * a),
     ("scaled", "is half of what it should be", lambda a: a / 2),
     ("channels-mixed", "is right but for its first two axes, which are swapped", first_swapped_into_shape),
-    ("axes-swapped", "is what it should be, turned by 180 degrees", partial(reversed_along, (-2, -1))),
+    ("axes-swapped", "is what it should be, turned by 180 degrees", turned_by_180),
     ("axes-swapped", "is what it should be with its last axis reversed", lambda a: a[..., ::-1] if a.ndim else None),
     ("axes-swapped", "is what it should be with its rows in reverse order", partial(reversed_along, (-2,))),
     ("axes-swapped", "is what it should be, turned by 90 degrees", partial(turned_by_90, 1)),

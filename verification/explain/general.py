@@ -22,6 +22,7 @@ from verification.explain.changes import (
     reversed_along,
     summed_for_all,
     turned_by_90,
+    turned_by_180,
     without,
     without_last,
 )
@@ -153,7 +154,7 @@ OF_UPSTREAM_OF_A_PARAMETER: list[Row] = [
 def _of_changes(array: str, rows: list[Row]) -> Iterator[OutputKnob]:
     """Yield the knobs of changing a result of this name."""
     for family, sentence, change in rows:
-        family = "filter-flipped" if array == "dLdW" and "180 degrees" in sentence else family
+        family = "filter-flipped" if array == "dLdW" and change is turned_by_180 else family
         yield output_knob(family, array, f"{array} {sentence}", partial(_changed, change))
 
 
