@@ -3,7 +3,6 @@
 import inspect
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -37,11 +36,16 @@ def _source(make: Callable[..., Any]) -> str:
         return text
     make = getattr(make, "original", make)
     kinds = [kind for kind in inspect.getmro(make) if kind is not object] if inspect.isclass(make) else [make]
-    parts = []
-    for kind in kinds:
-        with suppress(OSError, TypeError):
-            parts.append(inspect.getsource(kind))
-    return "\n".join(parts)
+    return "\n".join(map(_source_of, kinds))
+
+
+@lru_cache(maxsize=256)
+def _source_of(kind: Callable[..., Any]) -> str:
+    """Return the source of a class or function, "" if there is none: Python parses a whole file to find a class."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return ""
 
 
 def with_named_values(spec: LayerSpec) -> LayerSpec:

@@ -20,7 +20,7 @@ from verification.trial import Trial
 pytestmark = pytest.mark.usefixtures("undiagnosed")
 
 THOROUGH = settings().max_examples > 100
-"""By default a third of the ready specs stand for all; `thorough` takes all."""
+"""By default a sixth of the ready specs stand for all; `thorough` takes all."""
 
 
 class ScaledReLU:
