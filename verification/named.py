@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from hypothesis.strategies import SearchStrategy
 
 from verification.case import Case, pick, whole
 from verification.spec import LayerSpec
@@ -53,7 +54,12 @@ def with_named_values(spec: LayerSpec) -> LayerSpec:
     named = named_by(spec.make)
     if spec.rtol or not named:
         return spec
-    return replace(spec, cases=spec.cases.map(lambda case: _with_value(case, named)))
+    return replace(spec, cases=_with_values(spec.cases, named))
+
+
+@lru_cache(maxsize=32)  # one object: what was drawn from it is kept
+def _with_values(cases: SearchStrategy[Case], named: tuple[int, ...]) -> SearchStrategy[Case]:
+    return cases.map(lambda case: _with_value(case, named))
 
 
 def _with_value(case: Case, named: tuple[int, ...]) -> Case:
