@@ -3,12 +3,12 @@
 import inspect
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from hypothesis.strategies import SearchStrategy
 
 from verification.case import Case, pick, whole
 from verification.spec import LayerSpec
@@ -37,11 +37,16 @@ def _source(make: Callable[..., Any]) -> str:
         return text
     make = getattr(make, "original", make)
     kinds = [kind for kind in inspect.getmro(make) if kind is not object] if inspect.isclass(make) else [make]
-    parts = []
-    for kind in kinds:
-        with suppress(OSError, TypeError):
-            parts.append(inspect.getsource(kind))
-    return "\n".join(parts)
+    return "\n".join(map(_source_of, kinds))
+
+
+@lru_cache(maxsize=256)
+def _source_of(kind: Callable[..., Any]) -> str:
+    """Return the source of a class or function, "" if there is none: Python parses a whole file to find a class."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return ""
 
 
 def with_named_values(spec: LayerSpec) -> LayerSpec:
@@ -49,7 +54,12 @@ def with_named_values(spec: LayerSpec) -> LayerSpec:
     named = named_by(spec.make)
     if spec.rtol or not named:
         return spec
-    return replace(spec, cases=spec.cases.map(lambda case: _with_value(case, named)))
+    return replace(spec, cases=_with_values(spec.cases, named))
+
+
+@lru_cache(maxsize=32)  # one object: what was drawn from it is kept
+def _with_values(cases: SearchStrategy[Case], named: tuple[int, ...]) -> SearchStrategy[Case]:
+    return cases.map(lambda case: _with_value(case, named))
 
 
 def _with_value(case: Case, named: tuple[int, ...]) -> Case:

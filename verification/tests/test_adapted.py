@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from verification import SpecError, adapted, check, convolution, convolution2d, dense, flatten, own_mask_dropout
 from verification.adapters import functions, torch_module
@@ -22,20 +23,22 @@ from verification.spec import LayerSpec
 from verification.specs.dense import dense_case, product_gradient
 from verification.trial import Trial
 
+THOROUGH = settings().max_examples > 100
+
 CHECKED_ELSEWHERE = {"bad_arguments_are_refused"}
 """What these layers do not do, since it would hide how short they are."""
 
 
 def right(spec: LayerSpec) -> None:
     """Assert that a layer passes, hardening included."""
-    report = check(replace(spec, realistic=None), examples=5)
+    report = check(replace(spec, realistic=None), examples=5 if THOROUGH else 3)
     assert {item.name for item in report.failures} <= CHECKED_ELSEWHERE, report
 
 
 def shown(spec: LayerSpec, **names: Any) -> str:
     """Assert that a gradient is found wrong, and that the script shows what the failure says; return it."""
     item = next(item for item in properties(spec) if item.function is of_gradients(spec))
-    outcome = search(spec, item, quiet(30), seed=0)
+    outcome = search(spec, item, quiet(30 if THOROUGH else 10), seed=0)
     assert_shows(outcome.failure, outcome.script, names)
     return outcome.script
 
@@ -342,7 +345,7 @@ def test_channels_last_with_its_parameters():
 @pytest.mark.usefixtures("verdict_only")
 @pytest.mark.parametrize("make", CHANGES)
 def test_memory_is_that_of_the_layer_and_not_of_the_adapter(make):
-    report = check(replace(convolution(adapted(make, **LAST)), realistic=None), examples=12)
+    report = check(replace(convolution(adapted(make, **LAST)), realistic=None), examples=12 if THOROUGH else 6)
     assert {item.name for item in report.failures} - CHECKED_ELSEWHERE == {CHANGES[make]}, report
     cause = next(cause for cause in report.causes if cause.property_name == CHANGES[make])
     if cause.entries:

@@ -130,7 +130,7 @@ def test_nothing_is_left_in_the_folder_where_it_runs(tmp_path):
     environment.pop("HYPOTHESIS_STORAGE_DIRECTORY", None)
     (tmp_path / "here").mkdir()
     subprocess.run(
-        [sys.executable, "-c", script, "check", "--examples", "3"],
+        [sys.executable, "-c", script, "check", "--examples", "1"],
         cwd=tmp_path / "here", env=environment, capture_output=True, check=True,
     )  # fmt: skip
     assert os.listdir(tmp_path / "here") == []

@@ -6,15 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
-from verification import SpecError, adapted, check, convolution2d, relu
+from verification import SpecError, adapted, check, checking, convolution2d, relu
 from verification.catalogue.convolution2d import BUGS
 from verification.isolated import isolated
+from verification.properties import properties
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
     pytest.mark.usefixtures("undiagnosed"),
 ]
+
+
+THOROUGH = settings().max_examples > 100
 
 
 class ReLU:
@@ -49,9 +54,16 @@ class NeverReturns(ReLU):
         return super().backprop(x, dLdy)
 
 
+@pytest.fixture(autouse=True)
+def plain_questions_are_enough(monkeypatch):
+    """Ask plain questions only: each crash takes a fork, and `thorough` takes all of them."""
+    if not THOROUGH:
+        monkeypatch.setattr(checking, "properties", lambda spec: [item for item in properties(spec) if item.plain])
+
+
 def the_mistake(layer, **options):
     spec = replace(relu(layer), extremes=None, realistic=None)
-    cause = next(iter(check(spec, examples=5, isolated=True, **options).mistakes))
+    cause = next(iter(check(spec, examples=5 if THOROUGH else 3, isolated=True, **options).mistakes))
     assert not cause.why
     return cause
 
@@ -73,7 +85,7 @@ def test_a_layer_that_takes_all_memory_is_a_finding():
 
 def test_a_call_that_does_not_return_is_a_finding():
     spec = replace(isolated(relu(NeverReturns), timeout=1), extremes=None, realistic=None)
-    (cause,) = check(spec, examples=20, seconds=2).mistakes
+    (cause,) = check(spec, examples=20 if THOROUGH else 5, seconds=2).mistakes
     assert cause.counterexample
     assert cause.kind == "ended"
     assert not cause.why
@@ -84,7 +96,8 @@ def test_a_call_that_does_not_return_is_a_finding():
 def test_the_report_is_the_same_as_without_a_fork():
     bug = next(bug for bug in BUGS if "stride" in bug.name)
     spec = replace(convolution2d(bug.layer), extremes=None, realistic=None)
-    here, there = check(spec, examples=20), check(spec, examples=20, isolated=True)
+    examples = 20 if THOROUGH else 5
+    here, there = check(spec, examples=examples), check(spec, examples=examples, isolated=True)
     assert [cause.to_dict() for cause in there.causes] == [cause.to_dict() for cause in here.causes]
     assert [(item.name, item.verdict) for item in there.properties] == [
         (item.name, item.verdict) for item in here.properties

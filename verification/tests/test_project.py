@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("layers", "mnist", "verification")
@@ -54,6 +55,7 @@ def test_nothing_in_the_wheel_imports_what_is_left_out(shipped):
     assert not [(path, name) for path in files & shipped for name in imported(path) if name in left_out]
 
 
+@pytest.mark.skipif(settings().max_examples <= 100, reason="takes long: --hypothesis-profile=thorough")
 def test_the_name_of_the_data_set_chooses_its_tests_and_no_others():
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-k", "mnist", "--assert=plain"]
     variables = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # which take longer to load than to list

@@ -77,20 +77,28 @@ def failed(again):
     return again()
 
 
-def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(run):
-    assert is_hypothesis_test(verify(convolution(nn_convolutional_layer)))
-    said = run("test_double = verify(double(Double), examples=7)", "--hypothesis-show-statistics")
-    assert "14 passed" in said
-    assert f"test_it.py::test_double[{ADJOINT}]:" in said
-    assert "7 passing, 0 failing, and 0 invalid test cases" in said
-
-
-def test_the_profile_named_on_the_command_line_is_in_force(run):
+@pytest.fixture(scope="module")
+def statistics(tmp_path_factory):
+    """What pytest prints of a test with its own number of examples, and of one with that of a profile."""
+    code = "test_seven = verify(double(Double), examples=7)\ntest_few = verify(double(Double))"
     conftest = "from hypothesis import settings\nsettings.register_profile('few', max_examples=4)"
     options = ("--hypothesis-profile=few", "--hypothesis-show-statistics")
-    said = run("test_double = verify(double(Double))", *options, conftest=conftest)
-    assert "4 passing, 0 failing, and 0 invalid test cases" in said
-    assert "max_examples=100" not in said
+    said = run_in(tmp_path_factory.mktemp("passing"), code, *options, conftest=conftest)
+    assert "28 passed" in said
+    return {
+        name: "".join(re.findall(rf"::test_{name}\[{ADJOINT}\]:\n(?:.*\S.*\n|\n(?=  ))*", said))
+        for name in ("seven", "few")
+    }
+
+
+def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(statistics):
+    assert is_hypothesis_test(verify(convolution(nn_convolutional_layer)))
+    assert "7 passing, 0 failing, and 0 invalid test cases" in statistics["seven"]
+
+
+def test_the_profile_named_on_the_command_line_is_in_force(statistics):
+    assert "4 passing, 0 failing, and 0 invalid test cases" in statistics["few"]
+    assert "max_examples=4" in statistics["few"]
 
 
 def test_a_seed_on_the_command_line_fixes_the_cases(run):
@@ -141,11 +149,32 @@ identity = LayerSpec(name="identity", make=Identity, cases=cases(x=whole_arrays(
 """
 
 
-def test_hardening_warns_and_fails_only_where_strict(run):
+TRIPLED = """
+class Tripled(Double):
+    def forward(self, x):
+        return x + 1
+
+    def backprop(self, x, dLdy):
+        return dLdy + 1
+
+test_tripled = verify(double(Tripled), examples=5)
+"""
+
+
+@pytest.fixture(scope="module")
+def aside(tmp_path_factory):
+    """What pytest prints of a layer with a hardening failure, and of one that cannot be judged."""
     tests = "test_identity = verify(identity, examples=5)\ntest_strict = verify(identity, examples=5, strict=True)"
-    said = run(IDENTITY + tests)
-    assert re.search(r"\b1 failed, \d+ passed, 1 warning in", said)
-    assert "FAILED test_it.py::test_strict[" in said
+    chosen = "identity or strict or memory_layout or forward_matches"
+    return run_in(tmp_path_factory.mktemp("aside"), IDENTITY + tests + TRIPLED, "-rsf", "-k", chosen)
+
+
+def test_hardening_warns_and_fails_only_where_strict(aside):
+    said = aside
+    assert re.search(
+        r"\b2 failed, \d+ passed, 1 skipped, \d+ deselected, 1 warning in", said
+    )  # the other one is of Tripled
+    assert said.count("FAILED test_it.py::test_strict[") == 1
     assert "HardeningWarning: identity: results share no memory (hardening)" in said
     assert "forward(x) shares memory with x: changing one changes the other" in said
     assert "The smallest case found, without layerproof" in said
@@ -184,17 +213,7 @@ def test_no_name_of_hypothesis_is_used_that_is_its_own():
             assert "get_profile" not in source, path
 
 
-def test_what_cannot_be_judged_is_skipped_with_its_reason(run):
-    code = """
-class Tripled(Double):
-    def forward(self, x):
-        return x + 1
-
-    def backprop(self, x, dLdy):
-        return dLdy + 1
-
-test_tripled = verify(double(Tripled), examples=5)
-"""
-    said = run(code, "-rs", "-q", "-k", "memory_layout or forward_matches")
-    assert "1 failed, 1 skipped" in said
-    assert "double it: not judged: what it judges is wrong already when asked plainly" in said
+def test_what_cannot_be_judged_is_skipped_with_its_reason(aside):
+    assert aside.count("FAILED test_it.py::test_tripled[required-forward_matches_reference]") == 1
+    assert aside.count("SKIPPED") == 1
+    assert "double it: not judged: what it judges is wrong already when asked plainly" in aside

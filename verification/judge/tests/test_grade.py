@@ -5,6 +5,7 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -217,13 +218,22 @@ NOT_FLIPPED = RIGHT.replace("self.W[:, :, ::-1, ::-1]", "self.W")
 NOTHING = RIGHT.replace("        dLdx = np.zeros(x.shape)\n", "        raise NotImplementedError\n")
 
 
-def test_who_made_the_same_mistake_stands_together(tmp_path, here, monkeypatch):
-    monkeypatch.setattr(accuracy, "ROUNDS", 1)
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory):
+    """A folder of submissions and what they were marked with, to read; and the reports."""
+    folder = tmp_path_factory.mktemp("marked")
     put(
-        tmp_path / "in",
+        folder / "in",
         {"ada.py": RIGHT, "bob.py": NOT_FLIPPED, "cyd & co.py": f"# mine\n{NOT_FLIPPED}", "eve.py": NOTHING},
     )
-    reports, _ = grade(tmp_path / "in", tmp_path / "out", replace(QUICK, examples=3))
+    with in_this_process(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accuracy, "ROUNDS", 1)
+        reports, _ = grade(folder / "in", folder / "out", replace(QUICK, examples=3))
+    return folder, reports
+
+
+def test_who_made_the_same_mistake_stands_together(marked):
+    tmp_path, reports = marked
     why = "dLdx is the right gradient computed with the filter not flipped"
     group = next(one for one in groups(reports, "pages") if one.title.startswith(why))
     file = quote(next(one.file for one in handed_in(tmp_path / "in") if one.name == "cyd & co"))
@@ -265,24 +275,23 @@ def test_a_submission_is_counted_once_in_a_group_and_hardening_only_where_strict
     assert module._report(path, strict=True)["causes"] == {"convolution": [aside]}
 
 
-def test_only_those_with_a_cause_are_marked_again(tmp_path, here, monkeypatch):
+def test_only_those_with_a_cause_are_marked_again(marked, tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
-    put(tmp_path / "in", {"ada.py": RIGHT, "bob.py": NOT_FLIPPED, "eve.py": "("})
-    options, out = replace(QUICK, examples=5), tmp_path / "out"
-    grade(tmp_path / "in", out, options)
+    shutil.copytree(marked[0], tmp_path, dirs_exist_ok=True)
+    options, out = replace(QUICK, examples=3), tmp_path / "out"
     put(tmp_path / "in", {"new.py": "("})
     before = content(out)
     asked: list[list[str]] = []
-    marked = module._marked
-    monkeypatch.setattr(module, "_marked", lambda left, *rest: _noted(asked, left, marked(left, *rest)))
-    reports, _ = grade(tmp_path / "in", out, replace(options, examples=6), only="Filter NOT flipped")
-    assert asked == [["bob"]]
-    assert [report["name"] for report in reports] == ["ada", "bob", "eve"]
+    mark = module._marked
+    monkeypatch.setattr(module, "_marked", lambda left, *rest: _noted(asked, left, mark(left, *rest)))
+    reports, _ = grade(tmp_path / "in", out, replace(options, examples=4), only="NOT written yet")
+    assert asked == [["eve"]]
+    assert [report["name"] for report in reports] == ["ada", "bob", "cyd & co", "eve"]
     after = content(out)
     changed = {name for name in before if after[name] != before[name]}
-    assert "submissions/bob.json" in changed
-    assert not [name for name in changed if "ada" in name or "eve" in name]
-    with pytest.raises(NoSuchCauseError, match=r"none of the 3 submissions marked in .* has 'padding' in a cause"):
+    assert "submissions/eve.json" in changed
+    assert not [name for name in changed if "ada" in name or "bob" in name or "cyd" in name]
+    with pytest.raises(NoSuchCauseError, match=r"none of the 4 submissions marked in .* has 'padding' in a cause"):
         grade(tmp_path / "in", out, options, only="padding")
     result = CliRunner().invoke(cli, ["grade", str(tmp_path / "in"), "--out", str(out), "--only", "padding"])
     assert result.exit_code == 1

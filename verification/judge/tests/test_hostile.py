@@ -322,12 +322,13 @@ for name in sys.argv[2:]:
 def test_attacks_on_the_judge(in_sandbox, around):
     if in_sandbox and (why := sandboxed()):
         pytest.skip(why)
-    files = [str(HOSTILE / f"{name}.py") for name in ON_THE_JUDGE]
+    names = list(ON_THE_JUDGE)[: None if THOROUGH else 1]
+    files = [str(HOSTILE / f"{name}.py") for name in names]
     run = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(in_sandbox), *files],
         start_new_session=True, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert run.stdout.splitlines() == [f"{name} False True True" for name in ON_THE_JUDGE], run.stderr
+    assert run.stdout.splitlines() == [f"{name} False True True" for name in names], run.stderr
     assert run.returncode == 0
 
 
