@@ -8,23 +8,37 @@ out_channels=range(1, 5). Where a setting has one for the height and one for the
 or a pair: kernel_size=(3, 5). square=True makes height and width equal, of the image too; square=int passes each of
 these settings as one number as well. bias=False is for a layer that has none, gradients=() for one without backprop,
 gradients=("W", "b") for one without dLdx, dtype=numpy.float32 for one that works in nothing else.
+
+Sizes and counts that the source of a layer names are drawn too, and those just beside them, each once: `Choices.cases`.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from numbers import Integral, Real
+from random import Random
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Case
+from verification.named import LEAST, named_by
 from verification.spec import ALL, LayerSpec, Restriction, SpecError
 from verification.strategies import SEEDS, numbers
 
 Make = Callable[..., Case | None]
 """Makes a case of one value of each choice and a seed; None where they do not fit together."""
+
+LARGEST_SIZE, LARGEST_X = 12, 2000
+"""A larger number that a source names is no size to draw, nor is one with which x has more entries: too slow."""
+
+MOST_NAMED = 24
+"""So many of the sizes that a source names are drawn: a quarter of 100 examples at most."""
+
+TRIES = 30
+"""So often other choices are tried for a named size with which they do not fit together."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class Choice:
     pair      whether there is one for the height and one for the width
     of        what a case has of it, if it is not the setting of this name
     loose     whether properties may change it where the constructor takes it: a constant of the layer
+    size      whether it is a whole number that is also drawn where the source of the layer names it
     """
 
     drawn: Sequence[Any]
@@ -44,6 +59,7 @@ class Choice:
     pair: bool = False
     of: Callable[[Case], Any] | None = None
     loose: bool = False
+    size: bool = False
 
 
 def counts(
@@ -55,7 +71,7 @@ def counts(
         return _is(Integral, value) and least <= value and (most is None or value <= most)
 
     upto = f"of at least {least}" if most is None else f"from {least} to {most}"
-    return Choice(range(drawn[0], drawn[1] + 1) if drawn else (), takes, f"a whole number {upto}", pair, of)
+    return Choice(range(drawn[0], drawn[1] + 1) if drawn else (), takes, f"a whole number {upto}", pair, of, size=True)
 
 
 def batch(*drawn: int) -> Choice:
@@ -107,15 +123,17 @@ class Choices:
 
     twins     pairs of choices that are equal where square=True is given, beside those by height and width
     has_bias  whether bias=False may be given
+    make      makes the layer; sizes that its source names are drawn too
 
     SpecError for a keyword that the spec does not have, and for a value that it cannot do with.
     """
 
     def __init__(
         self, spec: str, given: Mapping[str, Any], choices: Mapping[str, Choice],
-        twins: Sequence[tuple[str, str]] = (), *, has_bias: bool = False,
+        twins: Sequence[tuple[str, str]] = (), *, has_bias: bool = False, make: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.spec, self.given, self.choices = spec, given, choices
+        self.named = named_by(make, LARGEST_SIZE) if make else ()
         has_pairs = any(choice.pair for choice in choices.values())
         self.twins = [*twins, ("height", "width")] if has_pairs else [*twins]
         keywords = [name for name, choice in choices.items() if choice.expects]
@@ -158,7 +176,10 @@ class Choices:
     # What is drawn
 
     def cases(self, make: Make, **inner: tuple[int, int]) -> st.SearchStrategy[Case]:
-        """Cases that obey the keywords; a choice that is no keyword may have other bounds here."""
+        """Cases that obey the keywords; a choice that is no keyword may have other bounds here.
+
+        Where the source of the layer names sizes, some cases have one of them or one beside it.
+        """
         drawn: dict[str, Sequence[Any]] = {}
         for name, choice in self.choices.items():
             values = self.only.get(name, choice.drawn)
@@ -168,16 +189,45 @@ class Choices:
                 drawn |= dict.fromkeys(_by_axis(name) if choice.pair else [name], values)
         places = {name: (0, len(values) - 1) for name, values in drawn.items()}
 
-        def decode(at: dict[str, int]) -> Case | None:
+        def decode(at: dict[str, int], **named: int) -> Case | None:
             chosen = {name: values[at[name]] for name, values in drawn.items()}
             for name, choice in self.choices.items():
                 if choice.pair and _by_axis(name)[0] in chosen:
                     height, width = map(chosen.pop, _by_axis(name))
                     chosen[name] = height if isinstance(height, tuple) else (height, width)
+            for name, value in named.items():
+                chosen[name] = (value, value) if self.choices[name].pair else value
             return self._made(make, chosen, at["seed"])
 
+        def with_size(at: int) -> Case | None:
+            """Return a case of the size in this place; None if nothing else fits together with it."""
+            name, value, most = sizes[at]
+            random = Random(f"{name}{value}{most}")
+            for _ in range(TRIES):
+                other = {other: random.randrange(min(most, len(values))) for other, values in drawn.items()}
+                case = decode({**other, "seed": random.randrange(3, SEEDS[1])}, **{name: value})
+                if case is not None and case.arrays["x"].size <= LARGEST_X and self._obeys(case, {name: [value]}):
+                    return case
+            return None
+
         cases: st.SearchStrategy[Any] = numbers(**places, seed=SEEDS).map(decode)
+        if sizes := [*islice(self._named_sizes(), MOST_NAMED)]:
+            # Of a place nothing else is drawn, so Hypothesis never draws it twice: soon each was drawn, and once.
+            cases |= st.integers(0, len(sizes) - 1).map(with_size).filter(lambda case: case is not None)
         return self.limit.among(cases) if self.limit else cases
+
+    def _named_sizes(self) -> Iterator[tuple[str, int, int]]:
+        """Yield choices, numbers that the source names, then those beside, and how many values others may have.
+
+        Not those drawn anyway. First a few values of the others, for a small counterexample, then any. 4 comes last,
+        since in most sources it is the number of axes of x.
+        """
+        numbers = [[number for number in self.named if number > LEAST], [LEAST] * (LEAST in self.named)]
+        for some, (beside, most) in product(numbers, [(0, 2), (0, 9), (1, 9), (-1, 9)]):
+            for number, (name, choice) in product(some, self.choices.items()):
+                value = number + beside
+                if choice.size and name not in self.only and value not in choice.drawn and choice.takes(value):
+                    yield name, value, most
 
     def realistic(self, make: Make, **values: Any) -> Case | None:
         """Return the case of these values, or of others where a keyword forbids them; None if those do not fit."""
@@ -201,13 +251,13 @@ class Choices:
                     chosen[second] = chosen[first]
         return make(**chosen, seed=seed)
 
-    def _obeys(self, case: Case) -> bool:
-        """Return whether a case has the values of the keywords, constants aside."""
+    def _obeys(self, case: Case, named: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Return whether a case has the values of the keywords, and these, constants aside."""
         if self.square:
             pairs = [case.settings[name] for name, one in self.choices.items() if one.pair and name in case.settings]
             if any(height != width for height, width in [case.arrays["x"].shape[-2:], *pairs]):
                 return False
-        for name, values in self.only.items():
+        for name, values in {**self.only, **(named or {})}.items():
             choice = self.choices[name]
             value: Any = choice.of(case) if choice.of else case.settings[name]
             if choice.loose or value in values:

@@ -54,7 +54,8 @@ def _calls(trial: Trial) -> tuple[str, ...]:
     count = trial.pick("number of calls", range(1, MOST + 1))
     if trial.pick("again and again", [True] + [False] * 5):
         named = [number for number in named_by(trial.spec.make) if MOST < number <= OFTEN]
-        calls = [trial.pick("call 0", events)] * trial.pick("count", [count, *named, *named])
+        count = trial.pick("count", [count, *4 * named])
+        calls = [trial.pick("call 0", EVENTS[:2] if count in named else events)] * count
     else:
         calls = [trial.pick(f"call {at}", events) for at in range(count)]
     return trial.sequence(CALLS, tuple(calls))

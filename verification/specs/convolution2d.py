@@ -30,7 +30,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """
-    choices = Choices("convolution2d", only, CHOICES, has_bias=True)
+    choices = Choices("convolution2d", only, CHOICES, has_bias=True, make=implementation)
     make = partial(case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="convolution2d",

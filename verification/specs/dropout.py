@@ -32,7 +32,7 @@ def dropout(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
         "rank": rank(1, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 3),
         "width": side(3, 1, 3), "keep": reals(1.0, 0.5, 0.25, 0.125, most=1),
     }  # fmt: skip
-    choices = Choices("dropout", only, table)
+    choices = Choices("dropout", only, table, make=implementation)
     spec = LayerSpec(
         name="dropout",
         make=implementation,

@@ -44,7 +44,7 @@ def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) ->
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """
-    choices = Choices("transposed_convolution2d", only, CHOICES, has_bias=True)
+    choices = Choices("transposed_convolution2d", only, CHOICES, has_bias=True, make=implementation)
     make = partial(case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="transposed_convolution2d",
