@@ -7,16 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
-from verification.choices import Choices, batch, rank, reals, side
+from verification.choices import Choices, batch, counts, rank, reals, side
 from verification.explain.knobs import Mistake
 from verification.failure import PropertyFailed
 from verification.layer import Layer
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
@@ -126,18 +124,30 @@ BAD_ARGUMENTS = (
 # A mask of the layer's own
 
 
-def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True) -> LayerSpec:
+def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True, **only: Any) -> LayerSpec:
     """Return the spec of dropout that draws its mask itself: x (n, ...) of rank 1 to 4 -> x mask / keep.
 
     implementation(keep) makes the layer, as that of `dropout`; one that takes the rate that is dropped is
     adapted(Dropout, arguments="1 - keep"). The mask is what y shows of it: y is 0, or x / keep (x itself, if not
     `scaled`), and backprop after that forward has the same. Draws are judged by numbers of entries that a right
     layer misses with probability below 1e-12 each time.
+    Keywords restrict what is tried (`verification.choices`): keep, rank, and by rank batch, channels, height; the last
+    axis of x is as long as it has to be.
     """
-    return LayerSpec(
+
+    def before_the_last(axis: int) -> Callable[[Case], int | None]:
+        return lambda case: case.arrays["x"].shape[axis] if axis < case.arrays["x"].ndim - 1 else None
+
+    table = {
+        "rank": rank(1, 4),
+        **{name: counts(1, 3, of=before_the_last(axis)) for axis, name in enumerate(("batch", "channels", "height"))},
+        "keep": reals(1.0, 0.5, 0.25, 0.125, most=1),
+    }
+    choices = Choices("own_mask_dropout", only, table, make=implementation)
+    spec = LayerSpec(
         name="dropout with a mask of its own",
         make=implementation,
-        cases=own_mask_cases(),
+        cases=choices.cases(own_mask_case),
         reference=lambda x, keep: x if scaled else x * keep,
         affine_in=("x",),
         batch_independent=False,
@@ -149,6 +159,7 @@ def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True)
             draws_a_mask_for_each_call_and_image,
         ),
     )
+    return choices.applied(spec)
 
 
 ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
@@ -156,17 +167,12 @@ ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
 entries that a share is told from; and the probability with which a right layer may be found wrong."""
 
 
-def own_mask_cases() -> st.SearchStrategy[Case]:
-    """Cases of rank 1 to 4, with keep from 1 to 1/8; x is not all zeros, whose mask would not show."""
-
-    def case_of(rank: int, images: int, channels: int, width: int, keep: int, seed: int) -> Case:
-        shape = (images, channels, width)[: rank - 1]
-        shape = (*shape, math.ceil(ENTRIES / math.prod(shape)))
-        x = whole("x", seed, shape) if seed > 1 else np.ones(shape)
-        return Case({"x": x}, {"keep": 0.5**keep}, seed)
-
-    sides = {"images": (1, 3), "channels": (1, 3), "width": (1, 3)}
-    return numbers(rank=(1, 4), **sides, keep=(0, 3), seed=SEEDS).map(lambda drawn: case_of(**drawn))
+def own_mask_case(rank: int, batch: int, channels: int, height: int, keep: float, seed: int) -> Case:
+    """Return the case of this size; x is not all zeros, whose mask would not show."""
+    shape = (batch, channels, height)[: rank - 1]
+    shape = (*shape, math.ceil(ENTRIES / math.prod(shape)))
+    x = whole("x", seed, shape) if seed > 1 else np.ones(shape)
+    return Case({"x": x}, {"keep": keep}, seed)
 
 
 @contextmanager

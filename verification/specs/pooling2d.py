@@ -136,9 +136,9 @@ def _windows_of(most: int | None = None) -> dict[str, Choice]:
     `most` is the largest side of a window for which the dtype holds the multiples that have whole averages.
     """
     return {
-        "batch": batch(1, 2), "channels": side(1, 1, 2), "kernel_size": counts(1, 4, most=most, pair=True),
-        "stride": counts(1, 4, pair=True), "padding": counts(0, 2, least=0, pair=True),
-        "extra": inner(0, 5, pair=True), "values": inner(0, 2), "height": side(2), "width": side(3),
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "kernel_size": counts(1, 4, most=most, axes=2),
+        "stride": counts(1, 4, axes=2), "padding": counts(0, 2, least=0, axes=2),
+        "extra": inner(0, 5, axes=2), "values": inner(0, 2), "height": side(2), "width": side(3),
     }  # fmt: skip
 
 
