@@ -3,13 +3,14 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from verification.case import Array, Case, whole
-from verification.choices import Choices, batch, counts, rank, reals, side
+from verification.choices import Choice, Choices, batch, counts, rank, reals, side
 from verification.explain.knobs import Mistake
 from verification.failure import PropertyFailed
 from verification.layer import Layer
@@ -141,7 +142,7 @@ def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True,
     table = {
         "rank": rank(1, 4),
         **{name: counts(1, 3, of=before_the_last(axis)) for axis, name in enumerate(("batch", "channels", "height"))},
-        "keep": reals(1.0, 0.5, 0.25, 0.125, most=1),
+        "keep": one_share(1.0, 0.5, 0.25, 0.125),
     }
     choices = Choices("own_mask_dropout", only, table, make=implementation)
     spec = LayerSpec(
@@ -165,6 +166,19 @@ def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True,
 ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
 """Entries of x at least, so that some are kept and some dropped whatever is drawn: with keep 1/8, (7/8)^256 is 1e-15;
 entries that a share is told from; and the probability with which a right layer may be found wrong."""
+
+
+def one_share(*drawn: float) -> Choice:
+    """Return the choice of the share that is kept: 1, or so far from 0 and 1 that two masks of a layer differ.
+
+    They are equal, or those of all images, where they may differ, with probability at most 0.99^4096, 1e-18.
+    """
+    share = reals(*drawn, most=1)
+    return replace(
+        share,
+        takes=lambda value: share.takes(value) and (value == 1 or 0.01 <= value <= 0.99),
+        expects="1, or from 0.01 to 0.99",
+    )
 
 
 def own_mask_case(rank: int, batch: int, channels: int, height: int, keep: float, seed: int) -> Case:

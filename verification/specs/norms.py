@@ -56,7 +56,8 @@ def l2_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSp
     Keywords restrict what is tried (`verification.choices`): rank (of x, 2 or 3), batch, steps (t), features (d).
     """
     return _by_norm(
-        "l2_normalization", implementation, only, lambda row: np.linalg.norm(row), lambda row: row / np.linalg.norm(row),
+        "l2_normalization", implementation, only, lambda row: np.linalg.norm(row),
+        lambda row: row / np.linalg.norm(row),
         (
             Mistake("wrong-formula", "y", "y is divided by the sum of squares: the root is missing",
                     _y(lambda row: np.sum(row**2))),
@@ -132,12 +133,8 @@ def _by_norm(
         x = case.arrays["x"]
         return x.shape[1] if x.ndim == 3 else None
 
-    choices = Choices(
-        name,
-        only,
-        {"batch": batch(1, 3), "steps": counts(1, 3, of=steps), **features, "rank": rank(2, 3), **eps},
-        make=make,
-    )
+    table = {"batch": batch(1, 3), "steps": counts(1, 3, of=steps), **features, "rank": rank(2, 3), **eps}
+    choices = Choices(name, only, table, make=make)
 
     def reference(x: Array, gamma: Array | float = 1.0, **settings: Any) -> Array:
         """Row by row. Source: the definition."""
