@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,9 @@ Table = tuple[tuple[str, str, str, Form], ...]
 """Rows of a family, "y" or "dLdx", what is said of it, and the losses, or their derivatives, that the mistake gives."""
 
 SIZES = {"batch": batch(1, 4), "features": side(1, 1, 4)}
+
+MOST_LOSSES = 128
+"""So many losses at most in a case of a loss that is checked exactly, whose mean is to change by a whole number."""
 
 RTOL = 1e-9
 ROUNDING_ALONE = "differences of a polynomial of degree 2 or less have no error, so that only rounding is left"
@@ -58,7 +62,8 @@ def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "m
     attribute `targets` before forward. y is a 0-d array, or (n, k) for reduction "none". Exact: the targets
     lie halfway between whole numbers, and numbers of entries are powers of 2. SpecError for any reduction but
     "mean", "sum" and "none".
-    Keywords restrict what is tried (`verification.choices`): batch and features (k), powers of 2.
+    Keywords restrict what is tried (`verification.choices`): batch and features (k), powers of 2 of which
+    there are at most 128 entries.
     """
 
     def drawn(seed: int, shape: tuple[int, int]) -> tuple[Array, Array]:
@@ -66,7 +71,8 @@ def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "m
 
         That is small whole numbers, moved by up to 1/4; odd multiples of 129, moved by up to 128; near 0; far away.
         """
-        targets = 258 * (whole("targets", seed, shape) % 3 - 1) + whole("side", seed, shape) % 2 - 0.5
+        apart = 258 * (shape[0] * shape[1] <= 16)  # the sum of more of them, so far apart, has more bits than a float64
+        targets = apart * (whole("targets", seed, shape) % 3 - 1) + whole("side", seed, shape) % 2 - 0.5
         return whole("x", seed, shape), targets
 
     return _loss(
@@ -201,7 +207,8 @@ def negative_log_likelihood(
     implementation() makes the layer: the class itself or a function. The integer labels (n,) are set as the
     attribute `targets` before forward. y is by default the mean over the batch, a 0-d array, or (n,) for reduction
     "none". Exact: batch sizes are powers of 2. SpecError for any reduction but "mean", "sum" and "none".
-    Keywords restrict what is tried (`verification.choices`): batch, a power of 2, and classes.
+    Keywords restrict what is tried (`verification.choices`): batch, a power of 2 up to 128, and
+    classes.
     """
 
     def at_labels(x: Array, t: Array) -> Array:
@@ -214,8 +221,8 @@ def negative_log_likelihood(
         return whole("x", seed, shape), whole("targets", seed, shape[:1]).astype(int) % shape[1]
 
     return _loss(
-        "negative_log_likelihood", implementation, only, reduction, lambda x, t: -at_labels(x, t), lambda x, t: -hot(x, t),
-        drawn, "",
+        "negative_log_likelihood", implementation, only, reduction, lambda x, t: -at_labels(x, t),
+        lambda x, t: -hot(x, t), drawn, "",
         (
             ("sign", "y", "is the log-likelihood, without the minus", at_labels),
             ("wrong-operation", "y", "has the logarithm of x: x is log-probabilities already",
@@ -349,21 +356,23 @@ def _loss(
         """
         x, losses = case.arrays["x"], loss(case.arrays["x"], case.arrays["targets"])
         arrays = {"dLdy": losses.size * whole("dLdy", case.seed, reduced(losses).shape)}
-        if losses.size <= 16:
+        if losses.size <= MOST_LOSSES:
             v = whole("v for x", case.seed, x.shape)
             arrays["v for x"] = losses.size * (v if case.seed < 2 else np.floor(v / losses.size))
         return replace(case, arrays={**case.arrays, **arrays}, drawn=frozenset(arrays))
 
-    def sized(batch: int, seed: int, **others: int) -> Case:
+    def sized(batch: int, seed: int, most: int = MOST_LOSSES, **others: int) -> Case | None:
         (axis,) = [key for key in others if key != "kind"]
         x, targets = drawn(seed, (batch, others.pop(axis)), **others)
         case = Case({"x": x, "targets": targets}, seed=seed)
-        return of_multiples(case) if exact else case
+        if not exact:
+            return case
+        return of_multiples(case) if np.size(loss(x, targets)) <= most else None
 
     exact = not reason
     choices = Choices(name, only, sizes, make=make)
     if large:
-        more["realistic"] = choices.realistic(sized, **large)
+        more["realistic"] = choices.realistic(partial(sized, most=10**6), **large)
     if "kind" in sizes:
         more["extremes"] = choices.cases(sized, kind=(1, 1))
     spec = LayerSpec(
