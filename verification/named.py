@@ -23,10 +23,10 @@ NUMBER = re.compile(r"(?<![\w.])(\d[\d_]*(?:\.\d*)?(?:[eE][+]?\d+)?)(?![\w.])")
 
 
 @lru_cache(maxsize=256)
-def named_by(make: Callable[..., Any]) -> tuple[int, ...]:
-    """Return the whole numbers from 4 to 2^31 in the source of what makes a layer, as text: () if there is none."""
+def named_by(make: Callable[..., Any], largest: int = LARGEST) -> tuple[int, ...]:
+    """Return the whole numbers from 4 to the largest in the source of what makes a layer: () if there is none."""
     found = (float(number.replace("_", "")) for number in NUMBER.findall(_source(make)))
-    wanted = [int(number) for number in found if LEAST <= number <= LARGEST and number == int(number)]
+    wanted = [int(number) for number in found if LEAST <= number <= largest and number == int(number)]
     return tuple(dict.fromkeys(wanted))[:MANY]
 
 

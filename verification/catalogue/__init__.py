@@ -3,6 +3,8 @@
 The suite must catch every one of the first and pass every one of the second.
 """
 
+from dataclasses import replace
+
 from verification.catalogue import (
     activations,
     convolution,
@@ -15,6 +17,7 @@ from verification.catalogue import (
     losses,
     max_pooling,
     moving,
+    named,
     normalization,
     norms,
     pooling2d,
@@ -29,6 +32,10 @@ _MODULES = (
     convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d, convolution_nd, pooling_nd, moving,
     dense, embedding, activations, losses, norms, joining, recurrent, softmax, normalization, dropout,
 )  # fmt: skip
-SECTIONS: tuple[Section, ...] = tuple(section for module in _MODULES for section in module.SECTIONS)
+SECTIONS: tuple[Section, ...] = tuple(
+    replace(section, bugs=(*section.bugs, *named.BUGS.get(section.spec, ())))
+    for module in _MODULES
+    for section in module.SECTIONS
+)
 
 __all__ = ["SECTIONS", "Bug", "Section"]

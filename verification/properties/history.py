@@ -53,8 +53,9 @@ def _calls(trial: Trial) -> tuple[str, ...]:
     events = [*EVENTS, *(OTHER_PARAMETERS if trial.spec.parameters else ())]
     count = trial.pick("number of calls", range(1, MOST + 1))
     if trial.pick("again and again", [True] + [False] * 5):
-        named = [number for number in named_by(trial.spec.make) if MOST < number <= OFTEN]
-        calls = [trial.pick("call 0", events)] * trial.pick("count", [count, *named, *named])
+        named = [number for number in named_by(trial.spec.make) if MOST / 2 < number <= OFTEN]
+        count = trial.pick("count", [count, *4 * named])
+        calls = [trial.pick("call 0", EVENTS[:2] if count in named else events)] * count
     else:
         calls = [trial.pick(f"call {at}", events) for at in range(count)]
     return trial.sequence(CALLS, tuple(calls))

@@ -4,28 +4,29 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def attention(implementation: Callable[..., Any]) -> LayerSpec:
+def attention(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of scaled dot-product attention: softmax(x k^T / sqrt(d)) v, the softmax over the keys.
 
     implementation() makes the layer. It has forward(x, k, v) for queries x (n, t, d), keys k (n, s, d) and values
     v (n, s, e), which returns y (n, t, e); and backprop(x, k, v, dLdy), which returns (dLdx, dLdk, dLdv).
+    Keywords restrict what is tried (`verification.choices`): batch, queries (t), keys (s), features (d), values (e).
     Source: Vaswani et al., Attention is all you need (2017), section 3.2.1.
     """
-    return LayerSpec(
+    choices = Choices("attention", only, CHOICES, make=implementation)
+    spec = LayerSpec(
         name="attention",
         make=implementation,
-        cases=_cases(),
+        cases=choices.cases(_case),
         reference=attended,
         parameters=("k", "v"),
         inputs=("k", "v"),
@@ -40,16 +41,18 @@ def attention(implementation: Callable[..., Any]) -> LayerSpec:
         gradient=gradient,
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def _cases() -> st.SearchStrategy[Case]:
-    def case(images: int, queries: int, keys: int, features: int, values: int, seed: int) -> Case:
-        shapes = {"x": (images, queries, features), "k": (images, keys, features), "v": (images, keys, values)}
-        return Case({name: whole(name, seed, shape) / 128 for name, shape in shapes.items()}, {}, seed)
+CHOICES = {
+    "batch": batch(1, 2), "queries": side(1, 1, 3), "keys": side(1, 1, 3, array="k"), "features": side(2, 1, 3),
+    "values": side(2, 1, 3, array="v"),
+}  # fmt: skip
 
-    return numbers(images=(1, 2), queries=(1, 3), keys=(1, 3), features=(1, 3), values=(1, 3), seed=SEEDS).map(
-        lambda drawn: case(**drawn)
-    )
+
+def _case(batch: int, queries: int, keys: int, features: int, values: int, seed: int) -> Case:
+    shapes = {"x": (batch, queries, features), "k": (batch, keys, features), "v": (batch, keys, values)}
+    return Case({name: whole(name, seed, shape) / 128 for name, shape in shapes.items()}, {}, seed)
 
 
 def _weights(x: Array, k: Array, scale: float | None = None) -> Array:

@@ -28,7 +28,7 @@ def convolution(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): these five, batch, height (of the image, whose width is
     input_size); square=True; bias=False.
     """
-    choices = Choices("convolution", only, CHOICES, TWINS, has_bias=True)
+    choices = Choices("convolution", only, CHOICES, TWINS, has_bias=True, make=implementation)
     spec = LayerSpec(
         name="convolution",
         make=implementation,

@@ -3,6 +3,7 @@
 It is cross-correlation: nothing is flipped. Source of the definition: documentation of torch.nn.Conv2d.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -30,7 +31,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """
-    choices = Choices("convolution2d", only, CHOICES, has_bias=True)
+    choices = Choices("convolution2d", only, CHOICES, has_bias=True, make=implementation)
     make = partial(case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="convolution2d",
@@ -68,8 +69,8 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
 
 CHOICES = {
     "batch": batch(1, 3), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2),
-    "kernel_size": counts(1, 3, pair=True), "stride": counts(1, 3, pair=True),
-    "padding": counts(0, 2, least=0, pair=True), "dilation": counts(1, 3, pair=True), "extra": inner(0, 3, pair=True),
+    "kernel_size": counts(1, 3, axes=2), "stride": counts(1, 3, axes=2),
+    "padding": counts(0, 2, least=0, axes=2), "dilation": counts(1, 3, axes=2), "extra": inner(0, 3, axes=2),
     "in_channels": counts(), "out_channels": counts(), "height": side(2), "width": side(3),
 }  # fmt: skip
 """Any combination of settings, different by height and width, depthwise layers included."""
@@ -92,7 +93,7 @@ def reduced(
     """Yield groups, channels of each and batch, made less where x would have more entries than `largest`."""
     if {"in_channels", "out_channels"} & set(keep):
         keep = {*keep, "groups", *(["channels"] if "in_channels" in keep else [])}
-    return at_most(largest // (sides[0] * sides[1]), {"groups": groups, "channels": channels, "batch": batch}, keep)
+    return at_most(largest // math.prod(sides), {"groups": groups, "channels": channels, "batch": batch}, keep)
 
 
 def grouped(

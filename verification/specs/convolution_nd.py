@@ -3,78 +3,86 @@
 It is cross-correlation: nothing is flipped. Source of the definitions: documentation of torch.nn.Conv1d and Conv3d.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy.signal import correlate
 
 from verification.case import Array, Case, unusual, whole
+from verification.choices import AXES, Choice, Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
-from verification.specs.convolution2d import at_most, interleaved
+from verification.specs.convolution2d import fitted, grouped, interleaved, reduced
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 Setting = int | tuple[int, ...]
-Bounds = dict[str, tuple[int, int]]
 
 
-def convolution1d(implementation: Callable[..., Any]) -> LayerSpec:
+def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over one axis, with stride, padding, dilation and groups.
 
     implementation(in_channels, out_channels, kernel_size, stride, padding, dilation, groups) makes the
     layer: the class itself or a function; all are whole numbers. The layer takes x (n, in_channels, w), has
     the parameters W (out_channels, in_channels / groups, k) and b (out_channels,), and backprop returns
     (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, width; bias=False.
     """
-    bounds = {"kernel": (1, 4), "stride": (1, 3), "padding": (0, 2), "dilation": (1, 3), "extra": (0, 5)}
-    realistic = case(4, 2, 4, 4, 2, (5,), (2,), (2,), (2,), (200,), largest=10**6)
-    return _convolution("convolution1d", implementation, _cases(1, bounds), realistic)
+    table = {"kernel_size": counts(1, 4), "stride": counts(1, 3), "padding": counts(0, 2, least=0),
+             "dilation": counts(1, 3), "extra": inner(0, 5)}  # fmt: skip
+    realistic = {"channels": 4, "filters": 4, "kernel_size": 5, "stride": 2, "padding": 2, "dilation": 2, "extra": 200}
+    return _convolution("convolution1d", implementation, only, table, realistic, 10**6)
 
 
-def convolution3d(implementation: Callable[..., Any]) -> LayerSpec:
+def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over three axes, with stride, padding, dilation and groups.
 
     implementation(in_channels, out_channels, kernel_size, stride, padding, dilation, groups) makes the
     layer: the class itself or a function. All but the channels and groups are triples (depth, height,
     width). The layer takes x (n, in_channels, d, h, w), has the parameters W (out_channels,
     in_channels / groups, kd, kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, depth, height and width of x;
+    square=True; bias=False.
     """
-    bounds = {"kernel": (1, 2), "stride": (1, 2), "padding": (0, 1), "dilation": (1, 2), "extra": (0, 2)}
-    realistic = case(4, 2, 1, 2, 2, (3, 2, 3), (1, 2, 1), (1, 0, 1), (1, 2, 1), (4, 3, 2), largest=960)
-    return _convolution("convolution3d", implementation, _cases(3, bounds), realistic)
+    table = {"kernel_size": counts(1, 2, axes=3), "stride": counts(1, 2, axes=3),
+             "padding": counts(0, 1, least=0, axes=3), "dilation": counts(1, 2, axes=3),
+             "extra": inner(0, 2, axes=3)}  # fmt: skip
+    realistic = {"channels": 1, "filters": 2, "kernel_size": (3, 2, 3), "stride": (1, 2, 1), "padding": (1, 0, 1),
+                 "dilation": (1, 2, 1), "extra": (4, 3, 2)}  # fmt: skip
+    return _convolution("convolution3d", implementation, only, table, realistic, 960)
 
 
 def _convolution(
-    name: str, make: Callable[..., Any], cases: st.SearchStrategy[Case], realistic: Case
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], table: Mapping[str, Choice],
+    realistic: Mapping[str, Any], largest: int,
 ) -> LayerSpec:  # fmt: skip
-    return LayerSpec(
+    """Return the spec; the realistic case has at most `largest` entries of x."""
+    choices = Choices(name, only, {
+        "batch": batch(1, 3), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2), **table,
+        "in_channels": counts(), "out_channels": counts(), **sides_of(table["kernel_size"].axes),
+    }, has_bias=True, make=make)  # fmt: skip
+    sized = partial(case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=cases,
+        cases=choices.cases(sized),
         reference=correlation,
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
-        realistic=realistic,
+        realistic=choices.realistic(partial(sized, largest=largest), batch=4, groups=2, **realistic),
         bad_arguments=BAD_ARGUMENTS,
         gradient=correlation_gradient,
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def by_axis(axes: int, bounds: Bounds) -> Bounds:
-    """Return the bounds once for each axis: kernel0, kernel1, ..."""
-    return {f"{name}{axis}": pair for name, pair in bounds.items() for axis in range(axes)}
-
-
-def together(drawn: Mapping[str, int], axes: int, names: Sequence[str]) -> dict[str, Any]:
-    """Return what was drawn, with one tuple for the axes of each name."""
-    others = {name: value for name, value in drawn.items() if name.rstrip("012") not in names}
-    return others | {name: tuple(drawn[f"{name}{axis}"] for axis in range(axes)) for name in names}
+def sides_of(axes: int) -> dict[str, Choice]:
+    """Return the choices of the sides of x, which follow from the others unless they are given."""
+    return {name: side(axis) for axis, name in zip((-3, -2, -1)[-axes:], AXES[-axes:], strict=True)}
 
 
 def setting(values: Sequence[int]) -> Setting:
@@ -92,36 +100,35 @@ def last(places: Iterable[Any]) -> Any:
     return (..., *places)
 
 
-def _cases(axes: int, bounds: Bounds) -> st.SearchStrategy[Case]:
-    return numbers(
-        images=(1, 3), groups=(1, 3), channels=(1, 2), filters=(1, 2), **by_axis(axes, bounds), seed=SEEDS
-    ).map(lambda drawn: case(**together(drawn, axes, list(bounds))))  # fmt: skip
-
-
 def case(
-    images: int, groups: int, channels: int, filters: int, seed: int, kernel: Sequence[int], stride: Sequence[int],
-    padding: Sequence[int], dilation: Sequence[int], extra: Sequence[int], largest: int = 90,
-) -> Case:  # fmt: skip
+    batch: int, groups: int, channels: int, filters: int, kernel_size: Setting, stride: Setting, padding: Setting,
+    dilation: Setting, extra: Setting, seed: int, largest: int = 90, in_channels: int | None = None,
+    out_channels: int | None = None, keep: Collection[str] = (), **given: int,
+) -> Case | None:  # fmt: skip
     """Return the case of this size, channels and filters counted by group; x has at most `largest` entries.
 
-    x is as large as the filter needs, and `extra` larger; images, channels and groups are fewer where it
-    would be too large.
+    x is as large as the filter needs, and `extra` larger, unless its sides are given; images, channels and groups are
+    fewer where it would be too large, unless they are given or to be kept. None if what is given does not fit together.
     """
-    sides = [
-        max(1, d * (k - 1) + 1 - 2 * p) + e for k, p, d, e in zip(kernel, padding, dilation, extra, strict=True)
-    ]  # fmt: skip
-    groups, channels, images = at_most(
-        largest // int(np.prod(sides)), {"groups": groups, "channels": channels, "images": images}, ()
-    )
-    x = whole("x", seed, (images, groups * channels, *sides)) * (2.0**12 if unusual(seed, "large") else 1.0)
+    kernel = each(kernel_size)
+    of_axes = zip(kernel, each(padding), each(dilation), each(extra), AXES[-len(kernel) :], strict=True)
+    sides = [fitted(max(1, d * (k - 1) + 1 - 2 * p), e, given.get(axis)) for k, p, d, e, axis in of_axes]
+    counted = grouped(groups, channels, filters, in_channels, out_channels)
+    if not all(sides) or counted is None:
+        return None
+    channels, filters = counted
+    groups, channels, batch = reduced(largest, sides, groups, channels, batch, keep)
+    x = whole("x", seed, (batch, groups * channels, *sides)) * (2.0**12 if unusual(seed, "large") else 1.0)
     W = whole("W", seed, (groups * filters, channels, *kernel))
-    pairs = {"kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation}
     return Case(
         arrays={"x": x, "W": W, "b": whole("b", seed, (len(W),))},
         settings={
             "in_channels": x.shape[1],
             "out_channels": len(W),
-            **{name: setting(values) for name, values in pairs.items()},
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
             "groups": groups,
         },
         seed=seed,

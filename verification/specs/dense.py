@@ -21,7 +21,7 @@ def dense(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): in_features, out_features, batch; bias=False.
     """
     table = {"batch": batch(1, 4), "in_features": counts(1, 5), "out_features": counts(1, 5)}
-    choices = Choices("dense", only, table, has_bias=True)
+    choices = Choices("dense", only, table, has_bias=True, make=implementation)
     spec = LayerSpec(
         name="dense",
         make=implementation,
@@ -120,7 +120,7 @@ def flatten(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
         "rank": rank(2, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 4),
         "width": side(3, 1, 4),
     }  # fmt: skip
-    choices = Choices("flatten", only, table)
+    choices = Choices("flatten", only, table, make=implementation)
     spec = LayerSpec(
         name="flatten",
         make=implementation,

@@ -3,20 +3,19 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
-from verification.choices import Choices, batch, rank, reals, side
+from verification.choices import Choice, Choices, batch, counts, rank, reals, side
 from verification.explain.knobs import Mistake
 from verification.failure import PropertyFailed
 from verification.layer import Layer
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
@@ -32,7 +31,7 @@ def dropout(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
         "rank": rank(1, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 3),
         "width": side(3, 1, 3), "keep": reals(1.0, 0.5, 0.25, 0.125, most=1),
     }  # fmt: skip
-    choices = Choices("dropout", only, table)
+    choices = Choices("dropout", only, table, make=implementation)
     spec = LayerSpec(
         name="dropout",
         make=implementation,
@@ -126,18 +125,30 @@ BAD_ARGUMENTS = (
 # A mask of the layer's own
 
 
-def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True) -> LayerSpec:
+def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True, **only: Any) -> LayerSpec:
     """Return the spec of dropout that draws its mask itself: x (n, ...) of rank 1 to 4 -> x mask / keep.
 
     implementation(keep) makes the layer, as that of `dropout`; one that takes the rate that is dropped is
     adapted(Dropout, arguments="1 - keep"). The mask is what y shows of it: y is 0, or x / keep (x itself, if not
     `scaled`), and backprop after that forward has the same. Draws are judged by numbers of entries that a right
     layer misses with probability below 1e-12 each time.
+    Keywords restrict what is tried (`verification.choices`): keep, rank, and by rank batch, channels, height; the last
+    axis of x is as long as it has to be.
     """
-    return LayerSpec(
+
+    def before_the_last(axis: int) -> Callable[[Case], int | None]:
+        return lambda case: case.arrays["x"].shape[axis] if axis < case.arrays["x"].ndim - 1 else None
+
+    table = {
+        "rank": rank(1, 4),
+        **{name: counts(1, 3, of=before_the_last(axis)) for axis, name in enumerate(("batch", "channels", "height"))},
+        "keep": one_share(1.0, 0.5, 0.25, 0.125),
+    }
+    choices = Choices("own_mask_dropout", only, table, make=implementation)
+    spec = LayerSpec(
         name="dropout with a mask of its own",
         make=implementation,
-        cases=own_mask_cases(),
+        cases=choices.cases(own_mask_case),
         reference=lambda x, keep: x if scaled else x * keep,
         affine_in=("x",),
         batch_independent=False,
@@ -149,6 +160,7 @@ def own_mask_dropout(implementation: Callable[..., Any], *, scaled: bool = True)
             draws_a_mask_for_each_call_and_image,
         ),
     )
+    return choices.applied(spec)
 
 
 ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
@@ -156,17 +168,25 @@ ENTRIES, DRAWS, MISSED = 256, 4096, 1e-12
 entries that a share is told from; and the probability with which a right layer may be found wrong."""
 
 
-def own_mask_cases() -> st.SearchStrategy[Case]:
-    """Cases of rank 1 to 4, with keep from 1 to 1/8; x is not all zeros, whose mask would not show."""
+def one_share(*drawn: float) -> Choice:
+    """Return the choice of the share that is kept: 1, or so far from 0 and 1 that two masks of a layer differ.
 
-    def case_of(rank: int, images: int, channels: int, width: int, keep: int, seed: int) -> Case:
-        shape = (images, channels, width)[: rank - 1]
-        shape = (*shape, math.ceil(ENTRIES / math.prod(shape)))
-        x = whole("x", seed, shape) if seed > 1 else np.ones(shape)
-        return Case({"x": x}, {"keep": 0.5**keep}, seed)
+    They are equal, or those of all images, where they may differ, with probability at most 0.99^4096, 1e-18.
+    """
+    share = reals(*drawn, most=1)
+    return replace(
+        share,
+        takes=lambda value: share.takes(value) and (value == 1 or 0.01 <= value <= 0.99),
+        expects="1, or from 0.01 to 0.99",
+    )
 
-    sides = {"images": (1, 3), "channels": (1, 3), "width": (1, 3)}
-    return numbers(rank=(1, 4), **sides, keep=(0, 3), seed=SEEDS).map(lambda drawn: case_of(**drawn))
+
+def own_mask_case(rank: int, batch: int, channels: int, height: int, keep: float, seed: int) -> Case:
+    """Return the case of this size; x is not all zeros, whose mask would not show."""
+    shape = (batch, channels, height)[: rank - 1]
+    shape = (*shape, math.ceil(ENTRIES / math.prod(shape)))
+    x = whole("x", seed, shape) if seed > 1 else np.ones(shape)
+    return Case({"x": x}, {"keep": keep}, seed)
 
 
 @contextmanager

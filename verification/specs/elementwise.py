@@ -1,13 +1,14 @@
 """A layer that applies a function to every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from verification.case import Array, Case, whole
-from verification.choices import Choices, batch, inner, one_of, rank, reals
+from verification.choices import Choices, batch, one_of, rank, reals, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec, SpecError
 from verification.specs.refused import backprop_of, grown
@@ -49,7 +50,7 @@ def elementwise(
     SpecError for kinks elsewhere than at 0 of an f that is linear on either side of it.
     """
     own, kinks = dict(settings or {}), tuple(kinks) or (0.0,) * linear
-    choices = _choices(name, only, own)
+    choices = _choices(name, only, own, implementation)
     common: dict[str, Any] = {
         "name": name,
         "make": implementation,
@@ -145,14 +146,14 @@ def _off(values: Array, kinks: tuple[float, ...]) -> Array:
     return values[[all(abs(value - kink) >= 1 / 64 for kink in kinks) for value in values]]
 
 
-def _choices(name: str, only: Mapping[str, Any], settings: Values) -> Choices:
+def _choices(name: str, only: Mapping[str, Any], settings: Values, make: Callable[..., Any]) -> Choices:
     """Return the choices: rank 1 to 4, sides from 1 to 3 and any of these settings."""
-    sides = {"batch": batch(1, 3), **{f"side{i}": inner(1, 3) for i in (1, 2, 3)}}
+    sides = {"batch": batch(1, 3), **{f"side{i}": replace(side(i, 1, 3), expects="") for i in (1, 2, 3)}}
     own = {
         key: one_of(*values) if isinstance(values[0], str) else reals(*values, most=16)
         for key, values in settings.items()
     }
-    return Choices(name, only, {"rank": rank(1, 4), **sides, **own})
+    return Choices(name, only, {"rank": rank(1, 4), **sides, **own}, make=make)
 
 
 def _of(case: Callable[..., Case]) -> Callable[..., Case]:

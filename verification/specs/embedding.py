@@ -4,49 +4,51 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, counts, rank, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
-def embedding(implementation: Callable[..., Any]) -> LayerSpec:
+def embedding(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of an embedding: integers x (n,) or (n, t) -> rows of W (n, d) or (n, t, d).
 
     implementation(num_embeddings, embedding_dim) makes the layer: the class itself or a function. The layer
     has the parameter W (num_embeddings, embedding_dim). x is of int64, from 0 to num_embeddings - 1, so there
     is no dLdx: backprop returns dLdW alone, in which a row that is chosen several times adds up what comes back.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, steps (t), rank (of x, 1 or 2).
     """
-    return LayerSpec(
+    choices = Choices("embedding", only, CHOICES, make=implementation)
+    spec = LayerSpec(
         name="embedding",
         make=implementation,
-        cases=embedding_cases(),
+        cases=choices.cases(case),
         reference=rows,
         parameters=("W",),
         gradients=("W",),
         affine_in=("W",),
         terms=lambda x, **_: int(x.size) + 1,
-        realistic=case(4, 30, 50, 16, rank=2, seed=2),
+        realistic=choices.realistic(case, batch=4, steps=30, num_embeddings=50, embedding_dim=16, rank=2),
         bad_arguments=BAD_ARGUMENTS,
         gradient=rows_gradient,
         mistakes=MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def embedding_cases() -> st.SearchStrategy[Case]:
-    """Cases of rank 1 or 2 with few rows, so that many are chosen again, and some are not."""
-    return numbers(
-        images=(1, 4), steps=(1, 4), num_embeddings=(1, 6), embedding_dim=(1, 4), rank=(1, 2), seed=SEEDS
-    ).map(lambda drawn: case(**drawn))  # fmt: skip
+CHOICES = {
+    "batch": batch(1, 4), "steps": side(1, 1, 4), "num_embeddings": counts(1, 6), "embedding_dim": counts(1, 4),
+    "rank": rank(1, 2),
+}  # fmt: skip
+"""Few rows, so that many are chosen again, and some are not."""
 
 
-def case(images: int, steps: int, num_embeddings: int, embedding_dim: int, rank: int, seed: int) -> Case:
+def case(batch: int, steps: int, num_embeddings: int, embedding_dim: int, rank: int, seed: int) -> Case:
     """Return the case of this size, with whole numbers drawn from the seed."""
-    x = whole("x", seed, (images, steps)[:rank]).astype(np.int64) % num_embeddings
+    x = whole("x", seed, (batch, steps)[:rank]).astype(np.int64) % num_embeddings
     W = whole("W", seed, (num_embeddings, embedding_dim))
     return Case({"x": x, "W": W}, {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim}, seed)
 

@@ -1,24 +1,23 @@
 """Layers that join two arrays of one shape, as a residual connection or a gate does: x + h, and x h."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from hypothesis import strategies as st
-
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, rank, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, grown
-from verification.strategies import SEEDS, numbers
 
 
-def residual_add(implementation: Callable[..., Any]) -> LayerSpec:
+def residual_add(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x + h, arrays of the same shape (n, ...) of rank 1 to 4.
 
     implementation() makes the layer. It has forward(x, h) and backprop(x, h, dLdy), which returns (dLdx, dLdh).
+    Keywords restrict what is tried (`verification.choices`): rank, batch, and by rank channels, height, width.
     """
     return _joining(
-        "residual_add", implementation, lambda x, h: x + h, lambda dLdy, x, h: {"x": 1 * dLdy, "h": 1 * dLdy},
+        "residual_add", implementation, only, lambda x, h: x + h, lambda dLdy, x, h: {"x": 1 * dLdy, "h": 1 * dLdy},
         (
             Mistake("wrong-operation", "y", "y is x - h", lambda t: t.x - t.arguments["h"]),
             Mistake("term-missing", "y", "y is x alone: h is missing", lambda t: 1 * t.x),
@@ -33,13 +32,14 @@ def residual_add(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def multiply(implementation: Callable[..., Any]) -> LayerSpec:
+def multiply(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x h, entry by entry, arrays of the same shape (n, ...) of rank 1 to 4.
 
     implementation() makes the layer. It has forward(x, h) and backprop(x, h, dLdy), which returns (dLdx, dLdh).
+    Keywords restrict what is tried (`verification.choices`): rank, batch, and by rank channels, height, width.
     """
     return _joining(
-        "multiply", implementation, lambda x, h: x * h, lambda dLdy, x, h: {"x": dLdy * h, "h": dLdy * x},
+        "multiply", implementation, only, lambda x, h: x * h, lambda dLdy, x, h: {"x": dLdy * h, "h": dLdy * x},
         (
             Mistake("wrong-operation", "y", "y is x + h", lambda t: t.x + t.arguments["h"]),
             Mistake("wrong-formula", "y", "y is x times x", lambda t: t.x * t.x),
@@ -56,13 +56,14 @@ def multiply(implementation: Callable[..., Any]) -> LayerSpec:
 
 
 def _joining(
-    name: str, make: Callable[..., Any], join: Callable[..., Array], gradient: Callable[..., dict[str, Array]],
-    mistakes: tuple[Mistake, ...], magnitude: Callable[..., Array],
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], join: Callable[..., Array],
+    gradient: Callable[..., dict[str, Array]], mistakes: tuple[Mistake, ...], magnitude: Callable[..., Array],
 ) -> LayerSpec:  # fmt: skip
-    return LayerSpec(
+    choices = Choices(name, only, CHOICES, make=make)
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=_cases(),
+        cases=choices.cases(_case),
         reference=join,
         parameters=("h",),
         inputs=("h",),
@@ -70,7 +71,7 @@ def _joining(
         batch_independent=False,  # an image of x belongs to one of h
         terms=lambda **_: 2,
         magnitude=magnitude,
-        realistic=_case(4, 4, 8, 9, 10, seed=2),
+        realistic=choices.realistic(_case, rank=4, batch=4, channels=8, height=9, width=10),
         bad_arguments=(
             backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
             backprop_of("backprop, dLdy of a rank more", lambda case: case.arrays["x"][None]),
@@ -78,14 +79,15 @@ def _joining(
         gradient=gradient,
         mistakes=mistakes,
     )
+    return choices.applied(spec)
 
 
-def _cases() -> st.SearchStrategy[Case]:
-    return numbers(
-        rank=(1, 4), images=(1, 3), channels=(1, 3), height=(1, 3), width=(1, 3), seed=SEEDS
-    ).map(lambda drawn: _case(**drawn))  # fmt: skip
+CHOICES = {
+    "rank": rank(1, 4), "batch": batch(1, 3), "channels": side(1, 1, 3), "height": side(2, 1, 3),
+    "width": side(3, 1, 3),
+}  # fmt: skip
 
 
-def _case(rank: int, images: int, channels: int, height: int, width: int, seed: int) -> Case:
-    shape = (images, channels, height, width)[:rank]
+def _case(rank: int, batch: int, channels: int, height: int, width: int, seed: int) -> Case:
+    shape = (batch, channels, height, width)[:rank]
     return Case({"x": whole("x", seed, shape), "h": whole("h", seed, shape)}, {}, seed)

@@ -1,19 +1,19 @@
 """Losses of x against targets, as a mean, as a sum or one by one; and log-softmax, to go before one of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
 from verification.case import Array, Case, whole
+from verification.choices import Choice, Choices, batch, inner, powers, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec, SpecError
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.specs.softmax import REDUCTIONS, case, softmax_gradient
-from verification.strategies import SEEDS, numbers
+from verification.specs.softmax import CHOICES, REDUCTIONS, case, softmax_gradient
 from verification.trial import Trial
 
 Reduction = Literal["mean", "sum", "none"]
@@ -22,20 +22,26 @@ Form = Callable[[Array, Array], Any]
 Table = tuple[tuple[str, str, str, Form], ...]
 """Rows of a family, "y" or "dLdx", what is said of it, and the losses, or their derivatives, that the mistake gives."""
 
+SIZES = {"batch": batch(1, 4), "features": side(1, 1, 4)}
+
+MOST_LOSSES = 128
+"""So many losses at most in a case of a loss that is checked exactly, whose mean is to change by a whole number."""
+
 RTOL = 1e-9
 ROUNDING_ALONE = "differences of a polynomial of degree 2 or less have no error, so that only rounding is left"
 
 
-def squared_error(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def squared_error(implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any) -> LayerSpec:
     """Return the spec of the squared error: x (n, k) -> (x - targets)^2, by default their mean over all entries.
 
     implementation() makes the layer: the class itself or a function. The targets (n, k) are set as the
     attribute `targets` before forward. y is a 0-d array, or (n, k) for reduction "none". SpecError for any
     reduction but "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch, features (k).
     """
     return _loss(
-        "squared_error", implementation, reduction, lambda x, t: (x - t) ** 2, lambda x, t: 2 * (x - t),
-        _cases(lambda seed, shape: (_grid("x", seed, shape), _grid("targets", seed, shape))), ROUNDING_ALONE,
+        "squared_error", implementation, only, reduction, lambda x, t: (x - t) ** 2, lambda x, t: 2 * (x - t),
+        lambda seed, shape: (_grid("x", seed, shape), _grid("targets", seed, shape)), ROUNDING_ALONE,
         (
             ("scaled", "dLdx", "leaves out the factor 2", lambda x, t: x - t),
             ("sign", "dLdx", "has x and the targets the wrong way round: x - targets comes first",
@@ -49,13 +55,15 @@ def squared_error(implementation: Callable[..., Any], reduction: Reduction = "me
     )  # fmt: skip
 
 
-def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any) -> LayerSpec:
     """Return the spec of the absolute error: x (n, k) -> |x - targets|, by default their mean over all entries.
 
     implementation() makes the layer: the class itself or a function. The targets (n, k) are set as the
     attribute `targets` before forward. y is a 0-d array, or (n, k) for reduction "none". Exact: the targets
     lie halfway between whole numbers, and numbers of entries are powers of 2. SpecError for any reduction but
     "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch and features (k), powers of 2 of which
+    there are at most 128 entries.
     """
 
     def drawn(seed: int, shape: tuple[int, int]) -> tuple[Array, Array]:
@@ -63,12 +71,13 @@ def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "m
 
         That is small whole numbers, moved by up to 1/4; odd multiples of 129, moved by up to 128; near 0; far away.
         """
-        targets = 258 * (whole("targets", seed, shape) % 3 - 1) + whole("side", seed, shape) % 2 - 0.5
+        apart = 258 * (shape[0] * shape[1] <= 16)  # the sum of more of them, so far apart, has more bits than a float64
+        targets = apart * (whole("targets", seed, shape) % 3 - 1) + whole("side", seed, shape) % 2 - 0.5
         return whole("x", seed, shape), targets
 
     return _loss(
-        "absolute_error", implementation, reduction, lambda x, t: abs(x - t), lambda x, t: np.sign(x - t),
-        _cases(drawn, (0, 2), (0, 2), exact=True), "",
+        "absolute_error", implementation, only, reduction, lambda x, t: abs(x - t), lambda x, t: np.sign(x - t),
+        drawn, "",
         (
             ("sign", "dLdx", "has x and the targets the wrong way round: x - targets comes first",
              lambda x, t: np.sign(t - x)),
@@ -83,16 +92,17 @@ def absolute_error(implementation: Callable[..., Any], reduction: Reduction = "m
         ),
         piecewise_linear=True, terms=lambda x, **_: x.size + 1,
         magnitude=lambda x, targets: REDUCTIONS[reduction](x + targets),
-        realistic=_exact_case(drawn, 8, 64, seed=2),
+        sizes={"batch": powers(0, 2, axis=0), "features": powers(0, 2, axis=1)}, large={"batch": 8, "features": 64},
     )  # fmt: skip
 
 
-def hinge(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def hinge(implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any) -> LayerSpec:
     """Return the spec of the hinge loss: x (n, k) -> max(0, 1 - targets x), by default their mean over all entries.
 
     implementation() makes the layer: the class itself or a function. The targets (n, k), 1 and -1, are set as
     the attribute `targets` before forward. y is a 0-d array, or (n, k) for reduction "none". SpecError for any
     reduction but "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch, features (k).
     """
 
     def drawn(seed: int, shape: tuple[int, int]) -> tuple[Array, Array]:
@@ -101,8 +111,8 @@ def hinge(implementation: Callable[..., Any], reduction: Reduction = "mean") -> 
         return x, 1 - 2 * (whole("targets", seed, shape) % 2)
 
     return _loss(
-        "hinge", implementation, reduction, lambda x, t: np.maximum(0, 1 - t * x), lambda x, t: -t * (t * x < 1),
-        _cases(drawn), ROUNDING_ALONE,
+        "hinge", implementation, only, reduction, lambda x, t: np.maximum(0, 1 - t * x), lambda x, t: -t * (t * x < 1),
+        drawn, ROUNDING_ALONE,
         (
             ("term-missing", "dLdx", "leaves out the targets", lambda x, t: -1.0 * (t * x < 1)),
             ("sign", "dLdx", "has the sign of the targets wrong", lambda x, t: t * (t * x < 1)),
@@ -120,18 +130,19 @@ def hinge(implementation: Callable[..., Any], reduction: Reduction = "mean") -> 
     )  # fmt: skip
 
 
-def binary_cross_entropy(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def binary_cross_entropy(implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any) -> LayerSpec:
     """Return the spec of binary cross-entropy: probabilities x (n, k) -> -log x, or -log(1 - x) where the target is 0.
 
     implementation() makes the layer: the class itself or a function. The targets (n, k), 0 and 1, are set as
     the attribute `targets` before forward. x is from 1/4 to 3/4: what a layer does at 0 and 1 (cut off, say) is
     its own choice. y is by default the mean over all entries, a 0-d array, or (n, k) for reduction "none".
     SpecError for any reduction but "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch, features (k).
     """
     return _loss(
-        "binary_cross_entropy", implementation, reduction,
+        "binary_cross_entropy", implementation, only, reduction,
         lambda x, t: -special.xlogy(t, x) - special.xlog1py(1 - t, -x), lambda x, t: (1 - t) / (1 - x) - t / x,
-        _cases(lambda seed, shape: (0.5 + whole("x", seed, shape) / 512, whole("targets", seed, shape) % 2)),
+        lambda seed, shape: (0.5 + whole("x", seed, shape) / 512, whole("targets", seed, shape) % 2),
         "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, at most 24 * 4^5 for x of 1/4 or"
         " more: 1.3e-8; and some libraries cut x off at 1e-7, or add as much to it",
         (
@@ -150,12 +161,15 @@ def binary_cross_entropy(implementation: Callable[..., Any], reduction: Reductio
     )  # fmt: skip
 
 
-def binary_cross_entropy_with_logits(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def binary_cross_entropy_with_logits(
+    implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any
+) -> LayerSpec:
     """Return the spec of sigmoid and binary cross-entropy in one: logits x (n, k) -> log(1 + exp(x)) - targets x.
 
     implementation() makes the layer: the class itself or a function. The targets (n, k), 0 and 1, are set as
     the attribute `targets` before forward. y is by default the mean over all entries, a 0-d array, or (n, k) for
     reduction "none". SpecError for any reduction but "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch, features (k).
     """
 
     def drawn(seed: int, shape: tuple[int, int], kind: int) -> tuple[Array, Array]:
@@ -163,10 +177,10 @@ def binary_cross_entropy_with_logits(implementation: Callable[..., Any], reducti
         return (x, 1000 * np.sign(x + 1 / 64))[kind], whole("targets", seed, shape) % 2
 
     return _loss(
-        "binary_cross_entropy_with_logits", implementation, reduction,
+        "binary_cross_entropy_with_logits", implementation, only, reduction,
         lambda x, t: -special.log_expit(np.where(t, x, -x)),
         lambda x, t: np.where(t, -special.expit(-x), special.expit(x)),
-        _cases(drawn, kinds=(0, 0)),
+        drawn,
         "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, less than 1, and 4e-14 of y by"
         " rounding, where the gradient is 0.018 of dLdy or more for logits from -4 to 4",
         (
@@ -181,16 +195,20 @@ def binary_cross_entropy_with_logits(implementation: Callable[..., Any], reducti
             ("wrong-formula", "y", "applies the sigmoid twice: x is logits already",
              lambda x, t: np.logaddexp(0, special.expit(x)) - t * special.expit(x)),
         ),
-        extremes=_cases(drawn, kinds=(1, 1)),
+        sizes={**SIZES, "kind": inner(0, 1)},
     )  # fmt: skip
 
 
-def negative_log_likelihood(implementation: Callable[..., Any], reduction: Reduction = "mean") -> LayerSpec:
+def negative_log_likelihood(
+    implementation: Callable[..., Any], reduction: Reduction = "mean", **only: Any
+) -> LayerSpec:
     """Return the spec of what follows log-softmax: log-probabilities x (n, k) -> -x at the label of each row.
 
     implementation() makes the layer: the class itself or a function. The integer labels (n,) are set as the
     attribute `targets` before forward. y is by default the mean over the batch, a 0-d array, or (n,) for reduction
     "none". Exact: batch sizes are powers of 2. SpecError for any reduction but "mean", "sum" and "none".
+    Keywords restrict what is tried (`verification.choices`): batch, a power of 2 up to 128, and
+    classes.
     """
 
     def at_labels(x: Array, t: Array) -> Array:
@@ -203,8 +221,8 @@ def negative_log_likelihood(implementation: Callable[..., Any], reduction: Reduc
         return whole("x", seed, shape), whole("targets", seed, shape[:1]).astype(int) % shape[1]
 
     return _loss(
-        "negative_log_likelihood", implementation, reduction, lambda x, t: -at_labels(x, t), lambda x, t: -hot(x, t),
-        _cases(drawn, (0, 2), (1, 3), exact=True), "",
+        "negative_log_likelihood", implementation, only, reduction, lambda x, t: -at_labels(x, t),
+        lambda x, t: -hot(x, t), drawn, "",
         (
             ("sign", "y", "is the log-likelihood, without the minus", at_labels),
             ("wrong-operation", "y", "has the logarithm of x: x is log-probabilities already",
@@ -220,18 +238,17 @@ def negative_log_likelihood(implementation: Callable[..., Any], reduction: Reduc
         ),
         affine_in=("x",), terms=lambda x, **_: len(x) + 1,
         magnitude=lambda x, targets: REDUCTIONS[reduction](at_labels(x, targets)),
-        realistic=_exact_case(drawn, 32, 10, seed=2),
+        sizes={"batch": powers(0, 2, axis=0), "classes": replace(side(1), drawn=(2, 4, 8))},
+        large={"batch": 32, "classes": 10},
     )  # fmt: skip
 
 
-def log_softmax(implementation: Callable[..., Any]) -> LayerSpec:
+def log_softmax(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of log-softmax: x (n, k) -> x - log(sum of exp(x) over the last axis).
 
     implementation() makes the layer: the class itself or a function.
+    Keywords restrict what is tried (`verification.choices`): batch, classes.
     """
-
-    def cases(kinds: tuple[int, int]) -> st.SearchStrategy[Case]:
-        return numbers(batch=(1, 4), classes=(1, 5), kind=kinds, seed=SEEDS).map(lambda drawn: case(**drawn))
 
     def softmax(t: Trial) -> Array:
         return np.asarray(special.softmax(t.x, axis=1))
@@ -241,10 +258,11 @@ def log_softmax(implementation: Callable[..., Any]) -> LayerSpec:
         rows = zip(special.softmax(x, axis=1), dLdy, strict=True)
         return {"x": np.array([u - p * np.sum(u) for p, u in rows]).reshape(x.shape)}
 
-    return LayerSpec(
+    choices = Choices("log_softmax", only, CHOICES, make=implementation)
+    spec = LayerSpec(
         name="log_softmax",
         make=implementation,
-        cases=cases((0, 0)),
+        cases=choices.cases(case, kind=(0, 0)),
         reference=lambda x: np.array([row - special.logsumexp(row) for row in x]).reshape(x.shape),
         rtol=RTOL,
         rtol_reason="four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, less than 1, and"
@@ -253,7 +271,7 @@ def log_softmax(implementation: Callable[..., Any]) -> LayerSpec:
             backprop_of("backprop, dLdy with a class too many", lambda case: grown(case.arrays["x"], 1)),
             backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
         ),
-        extremes=cases((1, 4)),
+        extremes=choices.cases(case, kind=(1, 4)),
         gradient=right,
         mistakes=(
             Mistake("term-missing", "dLdx", "dLdx leaves out softmax(x) times the sum of dLdy over the row",
@@ -275,16 +293,22 @@ def log_softmax(implementation: Callable[..., Any]) -> LayerSpec:
                     lambda t: t.x - t.x.max(axis=1, keepdims=True)),
         ),
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 # What the losses have in common
 
 
 def _loss(
-    name: str, make: Callable[..., Any], reduction: Reduction, loss: Form, derivative: Form,
-    cases: st.SearchStrategy[Case], reason: str, mistakes: Table, rtol: float = RTOL, **more: Any,
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], reduction: Reduction, loss: Form, derivative: Form,
+    drawn: Callable[..., tuple[Array, Array]], reason: str, mistakes: Table, rtol: float = RTOL,
+    sizes: Mapping[str, Choice] = SIZES, large: Mapping[str, int] | None = None, **more: Any,
 ) -> LayerSpec:  # fmt: skip
-    """Return the spec; it is exact where there is no reason for a tolerance. `more` are fields of it."""
+    """Return the spec; it is exact where there is no reason for a tolerance, and has a realistic case of large sizes.
+
+    drawn    draws x (n, k) and the targets from a seed and a shape; those of kind 1 are extreme
+    more     fields of the spec
+    """
     if reduction not in REDUCTIONS:
         raise SpecError(f"reduction should be one of {', '.join(REDUCTIONS)}, but it is {reduction!r}")
 
@@ -331,19 +355,30 @@ def _loss(
         All changes are whole then, and no entry moves by more than 128: far enough from kinks.
         """
         x, losses = case.arrays["x"], loss(case.arrays["x"], case.arrays["targets"])
-        drawn = {"dLdy": losses.size * whole("dLdy", case.seed, reduced(losses).shape)}
-        if losses.size <= 16:
+        arrays = {"dLdy": losses.size * whole("dLdy", case.seed, reduced(losses).shape)}
+        if losses.size <= MOST_LOSSES:
             v = whole("v for x", case.seed, x.shape)
-            drawn["v for x"] = losses.size * (v if case.seed < 2 else np.floor(v / losses.size))
-        return replace(case, arrays={**case.arrays, **drawn}, drawn=frozenset(drawn))
+            arrays["v for x"] = losses.size * (v if case.seed < 2 else np.floor(v / losses.size))
+        return replace(case, arrays={**case.arrays, **arrays}, drawn=frozenset(arrays))
+
+    def sized(batch: int, seed: int, most: int = MOST_LOSSES, **others: int) -> Case | None:
+        (axis,) = [key for key in others if key != "kind"]
+        x, targets = drawn(seed, (batch, others.pop(axis)), **others)
+        case = Case({"x": x, "targets": targets}, seed=seed)
+        if not exact:
+            return case
+        return of_multiples(case) if np.size(loss(x, targets)) <= most else None
 
     exact = not reason
-    if exact:
-        cases, more["realistic"] = cases.map(of_multiples), of_multiples(more["realistic"])
-    return LayerSpec(
+    choices = Choices(name, only, sizes, make=make)
+    if large:
+        more["realistic"] = choices.realistic(partial(sized, most=10**6), **large)
+    if "kind" in sizes:
+        more["extremes"] = choices.cases(sized, kind=(1, 1))
+    spec = LayerSpec(
         name=f"{name}_{reduction}",
         make=make,
-        cases=cases,
+        cases=choices.cases(sized, **({"kind": (0, 0)} if "kind" in sizes else {})),
         reference=lambda x, targets: reduced(loss(x, targets)),
         constants=("targets",),
         rtol=0.0 if exact else rtol,
@@ -357,32 +392,12 @@ def _loss(
         ),
         **more,
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 def _grid(name: str, seed: int, shape: tuple[int, ...]) -> Array:
     """Return numbers from -4 to 4, in steps of 1/32."""
     return (whole(name, seed, shape) + (0.5 if name == "x" else 0.0) * (seed > 1)) / (32 if seed > 1 else 1)
-
-
-def _cases(
-    drawn: Callable[..., tuple[Array, Array]], images: tuple[int, int] = (1, 4), entries: tuple[int, int] = (1, 4), *,
-    kinds: tuple[int, int] | None = None, exact: bool = False,
-) -> st.SearchStrategy[Case]:  # fmt: skip
-    """Cases of x (n, k) and targets, drawn from a seed and a shape; exact ones have 2^images rows of 2^entries."""
-    more = {} if kinds is None else {"kind": kinds}
-
-    def decode(images: int, entries: int, seed: int, **kind: int) -> Case:
-        if exact:
-            return _exact_case(drawn, 2**images, 2**entries, seed)
-        x, targets = drawn(seed, (images, entries), **kind)
-        return Case({"x": x, "targets": targets}, seed=seed)
-
-    return numbers(images=images, entries=entries, **more, seed=SEEDS).map(lambda sizes: decode(**sizes))
-
-
-def _exact_case(drawn: Callable[..., tuple[Array, Array]], images: int, entries: int, seed: int) -> Case:
-    x, targets = drawn(seed, (images, entries))
-    return Case({"x": x, "targets": targets}, seed=seed)
 
 
 BAD_ARGUMENTS = (

@@ -26,7 +26,7 @@ def max_pooling(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): stride, pool_size, batch, channels, width and height of
     the image; square=True.
     """
-    choices = Choices("max_pooling", only, CHOICES, TWINS)
+    choices = Choices("max_pooling", only, CHOICES, TWINS, make=implementation)
     spec = LayerSpec(
         name="max_pooling",
         make=implementation,

@@ -7,37 +7,41 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, Make, batch, counts, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 OUTSIDE = -1
+SQUARE = (("height", "width"),)
 Sides = tuple[int, int, int]
 Source = Callable[..., tuple[int, int, int] | None]
 """Called with the place (channel, row, column) of an entry of y, the sides of x and the settings, returns the place in
 x from which it comes, or None for a zero."""
 
 
-def upsampling2d(implementation: Callable[..., Any]) -> LayerSpec:
+def upsampling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of upsampling to the nearest neighbour: x (n, c, h, w) -> y (n, c, s h, s w).
 
     implementation(scale_factor) makes the layer: the class itself or a function; scale_factor is the whole
-    number s. Each entry of x becomes a square of s x s.
+    number s. Each entry of x becomes a square of s x s. Keywords restrict what is tried (`verification.choices`):
+    scale_factor, batch, channels, height, width; square=True.
     """
-    bounds = {"images": (1, 2), "channels": (1, 2), "height": (1, 3), "width": (1, 3), "scale_factor": (1, 3)}
+    table = {
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "height": side(2, 1, 3), "width": side(3, 1, 3),
+        "scale_factor": counts(1, 3),
+    }  # fmt: skip
+    choices = Choices("upsampling2d", only, table, SQUARE, make=implementation)
 
-    def case(images: int, channels: int, height: int, width: int, scale_factor: int, seed: int) -> Case:
-        x = whole("x", seed, (images, channels, height, width))
+    def case(batch: int, channels: int, height: int, width: int, scale_factor: int, seed: int) -> Case:
+        x = whole("x", seed, (batch, channels, height, width))
         return Case({"x": x}, {"scale_factor": scale_factor}, seed)
 
     return _moving(
-        "upsampling2d", implementation, numbers(**bounds, seed=SEEDS).map(lambda drawn: case(**drawn)),
-        case(4, 3, 9, 8, 3, seed=2),
+        choices, implementation, case, {"batch": 4, "channels": 3, "height": 9, "width": 8, "scale_factor": 3},
         lambda sides, scale_factor: (sides[0], scale_factor * sides[1], scale_factor * sides[2]),
         lambda at, sides, scale_factor: (at[0], at[1] // scale_factor, at[2] // scale_factor),
         (
@@ -57,17 +61,24 @@ def upsampling2d(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def pixel_shuffle(implementation: Callable[..., Any]) -> LayerSpec:
+def pixel_shuffle(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of pixel shuffle: x (n, c r r, h, w) -> y (n, c, h r, w r).
 
     implementation(upscale_factor) makes the layer: the class itself or a function; upscale_factor is r.
     y[n, c, h r + i, w r + j] is x[n, c r r + i r + j, h, w].
+    Keywords restrict what is tried (`verification.choices`): upscale_factor, batch, channels (of y), height and width
+    (of x); square=True.
     Source: documentation of torch.nn.PixelShuffle, of Shi et al., Real-time single image and video (2016).
     """
-    bounds = {"images": (1, 2), "channels": (1, 2), "height": (1, 3), "width": (1, 4), "upscale_factor": (1, 3)}
+    table = {
+        "batch": batch(1, 2),
+        "channels": counts(1, 2, of=lambda case: case.arrays["x"].shape[1] // case.settings["upscale_factor"] ** 2),
+        "height": side(2, 1, 3), "width": side(3, 1, 4), "upscale_factor": counts(1, 3),
+    }  # fmt: skip
+    choices = Choices("pixel_shuffle", only, table, SQUARE, make=implementation)
 
-    def case(images: int, channels: int, height: int, width: int, upscale_factor: int, seed: int) -> Case:
-        x = whole("x", seed, (images, channels * upscale_factor**2, height, width))
+    def case(batch: int, channels: int, height: int, width: int, upscale_factor: int, seed: int) -> Case:
+        x = whole("x", seed, (batch, channels * upscale_factor**2, height, width))
         return Case({"x": x}, {"upscale_factor": upscale_factor}, seed)
 
     def source(at: Sides, _sides: Sides, upscale_factor: int) -> Sides:
@@ -75,8 +86,7 @@ def pixel_shuffle(implementation: Callable[..., Any]) -> LayerSpec:
         return channel * r * r + row % r * r + column % r, row // r, column // r
 
     return _moving(
-        "pixel_shuffle", implementation, numbers(**bounds, seed=SEEDS).map(lambda drawn: case(**drawn)),
-        case(4, 2, 6, 5, 2, seed=2),
+        choices, implementation, case, {"batch": 4, "channels": 2, "height": 6, "width": 5, "upscale_factor": 2},
         lambda sides, upscale_factor: (
             sides[0] // upscale_factor**2, upscale_factor * sides[1], upscale_factor * sides[2]),
         source,
@@ -100,15 +110,20 @@ def pixel_shuffle(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def zero_padding2d(implementation: Callable[..., Any]) -> LayerSpec:
+def zero_padding2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a frame of zeros: x (n, c, h, w) -> y (n, c, top + h + bottom, left + w + right).
 
     implementation(top, bottom, left, right) makes the layer: the class itself or a function.
+    Keywords restrict what is tried (`verification.choices`): these four, batch, channels, height, width; square=True.
     """
-    bounds = dict.fromkeys(("top", "bottom", "left", "right"), (0, 2))
+    table = {
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "height": side(2, 1, 3), "width": side(3, 1, 3),
+        **dict.fromkeys(("top", "bottom", "left", "right"), counts(0, 2, least=0)),
+    }  # fmt: skip
+    choices = Choices("zero_padding2d", only, table, SQUARE, make=implementation)
 
-    def case(images: int, channels: int, height: int, width: int, seed: int, **frame: int) -> Case:
-        return Case({"x": whole("x", seed, (images, channels, height, width))}, frame, seed)
+    def case(batch: int, channels: int, height: int, width: int, seed: int, **frame: int) -> Case:
+        return Case({"x": whole("x", seed, (batch, channels, height, width))}, frame, seed)
 
     def source(at: Sides, sides: Sides, top: int, left: int, **_others: int) -> Sides | None:
         place = at[0], at[1] - top, at[2] - left
@@ -118,10 +133,8 @@ def zero_padding2d(implementation: Callable[..., Any]) -> LayerSpec:
         return at[0], min(max(at[1] - top, 0), sides[1] - 1), min(max(at[2] - left, 0), sides[2] - 1)
 
     return _moving(
-        "zero_padding2d", implementation,
-        numbers(images=(1, 2), channels=(1, 2), height=(1, 3), width=(1, 3), **bounds, seed=SEEDS).map(
-            lambda drawn: case(**drawn)),
-        case(4, 3, 9, 8, seed=2, top=1, bottom=3, left=0, right=2),
+        choices, implementation, case,
+        {"batch": 4, "channels": 3, "height": 9, "width": 8, "top": 1, "bottom": 3, "left": 0, "right": 2},
         lambda sides, top, bottom, left, right: (sides[0], top + sides[1] + bottom, left + sides[2] + right),
         source,
         (
@@ -139,7 +152,7 @@ def zero_padding2d(implementation: Callable[..., Any]) -> LayerSpec:
 
 
 def _moving(
-    name: str, make: Callable[..., Any], cases: st.SearchStrategy[Case], realistic: Case,
+    choices: Choices, make: Callable[..., Any], case: Make, realistic: dict[str, int],
     sides_of_y: Callable[..., Sides], source: Source, mistakes: tuple[tuple[str, str, Source], ...],
     more: tuple[Mistake, ...] = (),
 ) -> LayerSpec:  # fmt: skip
@@ -181,14 +194,14 @@ def _moving(
     def upstream(case: Case, axis: int) -> Array:
         return grown(reference(case.arrays["x"], **case.settings), axis)
 
-    return LayerSpec(
-        name=name,
+    spec = LayerSpec(
+        name=choices.spec,
         make=make,
-        cases=cases,
+        cases=choices.cases(case),
         reference=reference,
         affine_in=("x",),
         terms=lambda **_: 1,
-        realistic=realistic,
+        realistic=choices.realistic(case, **realistic),
         bad_arguments=(
             forward_of("forward, x of rank 3", lambda case: case.arrays["x"][0]),
             backprop_of("backprop, dLdy of the shape of a larger y", lambda case: upstream(case, 2)),
@@ -197,6 +210,7 @@ def _moving(
         gradient=lambda dLdy, x, **settings: {"x": moved_back(dLdy, table(x, **settings), x.shape)},
         mistakes=(*(mistake(row[0], array, *row[1:]) for row in mistakes for array in ("y", "dLdx")), *more),
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 def _same_place(at: Sides, sides_of_y: Sides, sides: Sides) -> Any:

@@ -80,7 +80,7 @@ def _normalization(
     choices = Choices(name, only, {
         "batch": batch(1, 3), "channels": inner(1, 3), "first": inner(1, 3), "second": inner(1, 3),
         "longer": inner(0, 1), "eps": reals(1e-3, 1e-2, 1e-1, loose=True), "kind": inner(0, 4), **more,
-    })  # fmt: skip
+    }, make=make)  # fmt: skip
     constant = "eps" in only
     has_eps = not constant or takes(make, "eps")
 

@@ -3,18 +3,18 @@
 Nothing is taken off x first, as it is in normalization.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, counts, rank, reals, side
 from verification.construction import takes
 from verification.explain.knobs import Mistake
-from verification.spec import LayerSpec, SpecError
+from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-8
@@ -28,14 +28,15 @@ Slope = Callable[..., Array]
 """Called likewise, returns the derivative of the norm (d,)."""
 
 
-def l1_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+def l1_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x / sum of |x| over the last axis: x (n, d) or (n, t, d) -> y of the same shape.
 
     implementation() makes the layer: the class itself or a function. No entry drawn is less than 1 in size, so
     that what is done against a division by 0 does not show.
+    Keywords restrict what is tried (`verification.choices`): rank (of x, 2 or 3), batch, steps (t), features (d).
     """
     return _by_norm(
-        "l1_normalization", implementation, lambda row: np.sum(abs(row)), lambda row: np.sign(row),
+        "l1_normalization", implementation, only, lambda row: np.sum(abs(row)), lambda row: np.sign(row),
         (
             Mistake("wrong-formula", "y", "y is divided by the L2 norm, not by the sum of absolute values",
                     _y(lambda row: np.linalg.norm(row))),
@@ -47,14 +48,16 @@ def l1_normalization(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def l2_normalization(implementation: Callable[..., Any]) -> LayerSpec:
+def l2_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of x / sqrt(sum of x^2) over the last axis: x (n, d) or (n, t, d) -> y of the same shape.
 
     implementation() makes the layer: the class itself or a function. No entry drawn is less than 1 in size, so
     that what is done against a division by 0 does not show.
+    Keywords restrict what is tried (`verification.choices`): rank (of x, 2 or 3), batch, steps (t), features (d).
     """
     return _by_norm(
-        "l2_normalization", implementation, lambda row: np.linalg.norm(row), lambda row: row / np.linalg.norm(row),
+        "l2_normalization", implementation, only, lambda row: np.linalg.norm(row),
+        lambda row: row / np.linalg.norm(row),
         (
             Mistake("wrong-formula", "y", "y is divided by the sum of squares: the root is missing",
                     _y(lambda row: np.sum(row**2))),
@@ -68,29 +71,26 @@ def l2_normalization(implementation: Callable[..., Any]) -> LayerSpec:
     )  # fmt: skip
 
 
-def rms_normalization(implementation: Callable[..., Any], eps: float | None = None) -> LayerSpec:
+def rms_normalization(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of gamma x / sqrt(mean of x^2 + eps) over the last axis.
 
     implementation(num_features, eps) makes the layer: the class itself or a function. x is (n, d) or (n, t, d),
     the parameter gamma (d,); backprop returns (dLdx, dLdgamma).
-    eps is drawn, unless it is a constant of the implementation and given here (1e-5, say): then it is
-    passed on only to an implementation with a parameter of that name. SpecError unless it is positive.
+    Keywords restrict what is tried (`verification.choices`): eps, num_features (d), rank (of x, 2 or 3), batch, steps
+    (t). An eps that is given (1e-5, say) is passed on only to an implementation with a parameter of that name.
     """
-    if eps is not None and not eps > 0:
-        raise SpecError(f"eps should be positive, but it is {eps}")
-    constant = eps or 0.0
 
-    def norm(row: Array, eps: float = constant, **_settings: Any) -> float:
+    def norm(row: Array, eps: float) -> float:
         return float(np.sqrt(np.mean(row**2) + eps))
 
-    def slope(row: Array, eps: float = constant, **_settings: Any) -> Array:
+    def slope(row: Array, eps: float) -> Array:
         return np.asarray(row / (len(row) * norm(row, eps)))
 
     def other(form: Callable[[Array, float], float]) -> Callable[[Trial], Array]:
-        return _y(lambda row, eps=constant, **_: form(row, eps))
+        return _y(lambda row, eps: form(row, eps))
 
     return _by_norm(
-        "rms_normalization", implementation, norm, slope,
+        "rms_normalization", implementation, only, norm, slope,
         (
             Mistake("term-missing", "y", "y leaves out eps", other(lambda row, _: norm(row, 0.0))),
             Mistake("wrong-formula", "y", "y adds eps to the root; it should be to the mean square",
@@ -103,7 +103,7 @@ def rms_normalization(implementation: Callable[..., Any], eps: float | None = No
                     other(lambda row, eps: float(np.sqrt(np.var(row) + eps)))),
             Mistake("wrong-operation", "y", "y is that of layer normalization: no mean is taken off here",
                     lambda t: _rows(t.x, lambda row: (row - row.mean()) / np.sqrt(
-                        np.var(row) + t.case.settings.get("eps", constant))) * t.arguments["gamma"]),
+                        np.var(row) + t.case.settings["eps"])) * t.arguments["gamma"]),
             Mistake("term-missing", "y", "y leaves out gamma",
                     lambda t: t.reference(gamma=np.ones(t.arguments["gamma"].shape))),
             Mistake("term-missing", "dLdx", "dLdx leaves out gamma",
@@ -117,15 +117,24 @@ def rms_normalization(implementation: Callable[..., Any], eps: float | None = No
             Mistake("term-missing", "dLdgamma", "dLdgamma is the sum of dLdy: x / r is missing",
                     lambda t: t.dLdy.reshape(-1, t.x.shape[-1]).sum(axis=0)),
         ),
-        eps=(1e-3, 1e-2, 1e-1) if eps is None else (eps,) if takes(implementation, "eps") else (), gamma=True,
+        gamma=True,
     )  # fmt: skip
 
 
 def _by_norm(
-    name: str, make: Callable[..., Any], norm: Norm, slope: Slope, mistakes: tuple[Mistake, ...],
-    eps: tuple[float, ...] = (), gamma: bool = False,
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], norm: Norm, slope: Slope,
+    mistakes: tuple[Mistake, ...], gamma: bool = False,
 ) -> LayerSpec:  # fmt: skip
-    """Return the spec; it has the setting eps if there are any to choose from, and the parameter gamma if so."""
+    """Return the spec; it has the setting eps and the parameter gamma, or neither."""
+    features = {"num_features": counts(1, 5)} if gamma else {"features": side(-1, 1, 5)}
+    eps = {"eps": reals(1e-3, 1e-2, 1e-1, loose=True)} if gamma else {}
+
+    def steps(case: Case) -> int | None:
+        x = case.arrays["x"]
+        return x.shape[1] if x.ndim == 3 else None
+
+    table = {"batch": batch(1, 3), "steps": counts(1, 3, of=steps), **features, "rank": rank(2, 3), **eps}
+    choices = Choices(name, only, table, make=make)
 
     def reference(x: Array, gamma: Array | float = 1.0, **settings: Any) -> Array:
         """Row by row. Source: the definition."""
@@ -140,24 +149,21 @@ def _by_norm(
             result["gamma"] = (dLdy * z).reshape(-1, x.shape[-1]).sum(axis=0)
         return result
 
-    def case(images: int, steps: int, features: int, rank: int, eps: int, seed: int) -> Case:
+    def case(batch: int, steps: int, rank: int, seed: int, features: int = 1, **settings: Any) -> Case:
         """Return a case of entries from 1 to 5, of either sign: no step leads to 0."""
-        shape = (images, steps, features)[3 - rank :] if rank == 3 else (images, features)
+        features = settings.get("num_features", features)
+        shape = (batch, steps, features) if rank == 3 else (batch, features)
         signs = 1 - 2 * (whole("signs of x", seed, shape) % 2)
         arrays = {"x": signs * (1 + (whole("x", seed, shape) + 128 * (seed > 1)) / (64 if seed > 1 else 1))}
         if gamma:
             drawn = whole("gamma", seed, (features,)) / 64
             arrays["gamma"] = drawn + (drawn == 0)
-        settings = {"num_features": features, **({"eps": choices[eps]} if choices else {})} if gamma else {}
         return Case(arrays, settings, seed)
 
-    choices = eps
-    bounds = {"images": (1, 3), "steps": (1, 3), "features": (1, 5), "rank": (2, 3)}
-    cases = numbers(**bounds, eps=(0, max(0, len(eps) - 1)), seed=SEEDS).map(lambda sizes: case(**sizes))
-    return LayerSpec(
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=cases,
+        cases=choices.cases(case),
         reference=reference,
         parameters=("gamma",) if gamma else (),
         rtol=RTOL,
@@ -168,7 +174,7 @@ def _by_norm(
             backprop_of("backprop, dLdy of another batch size", lambda case: grown(case.arrays["x"], 0)),
         ),
         avoid=(0.0,),
-        properties=(signs_carry_over, *((is_invariant_to_scale,) if eps or not gamma else ())),
+        properties=(signs_carry_over, *((is_invariant_to_scale,) if "eps" not in only or takes(make, "eps") else ())),
         gradient=gradient,
         mistakes=(
             Mistake("term-missing", "dLdx", "dLdx takes the norm for a constant: the term of its derivative is missing",
@@ -185,6 +191,7 @@ def _by_norm(
             *mistakes,
         ),
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 def _rows(x: Array, form: Callable[[Array], Any]) -> Array:

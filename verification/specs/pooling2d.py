@@ -31,7 +31,7 @@ def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, height, width;
     square=True.
     """
-    choices = Choices("max_pooling2d", only, _windows_of())
+    choices = Choices("max_pooling2d", only, _windows_of(), make=implementation)
     make = partial(max_case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="max_pooling2d",
@@ -62,7 +62,7 @@ def average_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerS
     square=True.
     """
     table = {**_windows_of(most=6 if only.get("dtype") is np.float32 else 12), "count_include_pad": one_of(False, True)}
-    choices = Choices("average_pooling2d", only, table)
+    choices = Choices("average_pooling2d", only, table, make=implementation)
     make = partial(average_case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="average_pooling2d",
@@ -87,7 +87,7 @@ def global_max_pooling(implementation: Callable[..., Any], **only: Any) -> Layer
     implementation() makes the layer. Equal entries may share dLdy in any way, but not each take all of it.
     Keywords restrict what is tried (`verification.choices`): batch, channels, height, width; square=True.
     """
-    choices = Choices("global_max_pooling", only, GLOBAL, [("height", "width")])
+    choices = Choices("global_max_pooling", only, GLOBAL, [("height", "width")], make=implementation)
     spec = LayerSpec(
         name="global_max_pooling",
         make=implementation,
@@ -110,7 +110,7 @@ def global_average_pooling(implementation: Callable[..., Any], **only: Any) -> L
     implementation() makes the layer. x, dLdy and directions are multiples of h w, so all averages are whole.
     Keywords restrict what is tried (`verification.choices`): batch, channels, height, width; square=True.
     """
-    choices = Choices("global_average_pooling", only, GLOBAL, [("height", "width")])
+    choices = Choices("global_average_pooling", only, GLOBAL, [("height", "width")], make=implementation)
     spec = LayerSpec(
         name="global_average_pooling",
         make=implementation,
@@ -136,9 +136,9 @@ def _windows_of(most: int | None = None) -> dict[str, Choice]:
     `most` is the largest side of a window for which the dtype holds the multiples that have whole averages.
     """
     return {
-        "batch": batch(1, 2), "channels": side(1, 1, 2), "kernel_size": counts(1, 4, most=most, pair=True),
-        "stride": counts(1, 4, pair=True), "padding": counts(0, 2, least=0, pair=True),
-        "extra": inner(0, 5, pair=True), "values": inner(0, 2), "height": side(2), "width": side(3),
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "kernel_size": counts(1, 4, most=most, axes=2),
+        "stride": counts(1, 4, axes=2), "padding": counts(0, 2, least=0, axes=2),
+        "extra": inner(0, 5, axes=2), "values": inner(0, 2), "height": side(2), "width": side(3),
     }  # fmt: skip
 
 

@@ -4,148 +4,170 @@ Source of the definitions: documentation of torch.nn.MaxPool1d, MaxPool3d, AvgPo
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
+from verification.choices import AXES, Choice, Choices, batch, counts, inner, one_of, side
 from verification.explain.knobs import Mistake
 from verification.spec import BadArgument, LayerSpec
-from verification.specs.convolution2d import at_most
-from verification.specs.convolution_nd import Setting, by_axis, each, last, narrower, setting, together
+from verification.specs.convolution2d import at_most, fitted
+from verification.specs.convolution_nd import Setting, each, last, narrower, setting, sides_of
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers, spaced, tied
+from verification.strategies import spaced, tied
 from verification.trial import Trial
 
-BOUNDS = {
-    1: {"kernel": (1, 4), "stride": (1, 4), "padding": (0, 2), "extra": (0, 6)},
-    3: {"kernel": (1, 2), "stride": (1, 2), "padding": (0, 1), "extra": (0, 2)},
-}
-"""By the number of axes."""
+REALISTIC: dict[int, dict[str, Any]] = {
+    1: {"batch": 4, "channels": 3, "values": 0, "kernel_size": 3, "stride": 2, "padding": 1, "extra": 60},
+    3: {"batch": 4, "channels": 2, "values": 0, "kernel_size": (3, 2, 2), "stride": (2, 2, 1), "padding": (1, 0, 1),
+        "extra": (4, 2, 3)},
+}  # fmt: skip
+LARGEST = {1: 10**6, 3: 960}
+"""By the number of axes: a realistic size, and how many entries of x it has at most."""
+
+WIDEST = {(1, False): 20, (1, True): 10, (3, False): 8, (3, True): 4}
+"""By the number of axes, and for float32: the largest side of a window for which the multiples that have whole averages
+are exact."""
 
 
-def max_pooling1d(implementation: Callable[..., Any]) -> LayerSpec:
+def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over one axis.
 
     implementation(kernel_size, stride, padding), whole numbers, makes the layer: the class itself or a
     function. Padding is at most half the kernel and counts as minus infinity. x is (n, c, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, width.
     """
-    return _max_pooling("max_pooling1d", implementation, 1, max_case(4, 3, 0, 2, (3,), (2,), (1,), (60,), 10**6))
+    return _max_pooling("max_pooling1d", implementation, only, 1)
 
 
-def max_pooling3d(implementation: Callable[..., Any]) -> LayerSpec:
+def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over three axes.
 
     implementation(kernel_size, stride, padding), each a triple (depth, height, width), makes the layer.
     Padding is at most half the kernel and counts as minus infinity. x is (n, c, d, h, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, depth, height and width;
+    square=True.
     """
-    realistic = max_case(4, 2, 0, 2, (3, 2, 2), (2, 2, 1), (1, 0, 1), (4, 2, 3), 960)
-    return _max_pooling("max_pooling3d", implementation, 3, realistic)
+    return _max_pooling("max_pooling3d", implementation, only, 3)
 
 
-def average_pooling1d(implementation: Callable[..., Any]) -> LayerSpec:
+def average_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of an average-pooling layer over one axis.
 
     implementation(kernel_size, stride, padding, count_include_pad) makes the layer: the class itself or a
     function. All but the last are whole numbers; padding is at most half the kernel and counts as zero, as
     entries to divide by only where count_include_pad. x is (n, c, w), and backprop returns dLdx. x, dLdy and
     directions are multiples of whatever may be divided by, so all averages are whole.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, width.
     """
-    realistic = average_case(4, 3, 0, 2, (3,), (2,), (1,), (60,), count_include_pad=0, largest=10**6)
-    return _average_pooling("average_pooling1d", implementation, 1, realistic)
+    return _average_pooling("average_pooling1d", implementation, only, 1)
 
 
-def average_pooling3d(implementation: Callable[..., Any]) -> LayerSpec:
+def average_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of an average-pooling layer over three axes.
 
     implementation(kernel_size, stride, padding, count_include_pad) makes the layer: the class itself or a
     function. All but the last are triples (depth, height, width); padding is at most half the kernel and
     counts as zero, as entries to divide by only where count_include_pad. x is (n, c, d, h, w), and backprop
     returns dLdx. x, dLdy and directions are multiples of whatever may be divided by, so all averages are whole.
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, depth, height and width;
+    square=True.
     """
-    realistic = average_case(4, 2, 0, 2, (3, 2, 2), (2, 2, 1), (1, 0, 1), (4, 2, 3), count_include_pad=0, largest=960)
-    return _average_pooling("average_pooling3d", implementation, 3, realistic)
+    return _average_pooling("average_pooling3d", implementation, only, 3)
 
 
-def _max_pooling(name: str, make: Callable[..., Any], axes: int, realistic: Case) -> LayerSpec:
-    drawn = _cases(axes)
-    return LayerSpec(
+def _max_pooling(name: str, make: Callable[..., Any], only: Mapping[str, Any], axes: int) -> LayerSpec:
+    choices = Choices(name, only, _windows_of(axes), make=make)
+    sized = partial(max_case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=drawn.map(lambda sizes: max_case(**sizes)),
+        cases=choices.cases(sized),
         reference=largest,
         piecewise_linear=True,
         terms=lambda **_: 1,
-        realistic=realistic,
+        realistic=choices.realistic(partial(sized, largest=LARGEST[axes]), **REALISTIC[axes]),
         bad_arguments=_bad_arguments(largest),
         properties=(gradient_is_a_subgradient,),
-        extremes=drawn.map(lambda sizes: _far_below_zero(max_case(**sizes))),
+        extremes=choices.cases(sized).map(_far_below_zero),
         gradient=largest_gradient,
         mistakes=MAX_MISTAKES,
     )
+    return choices.applied(spec)
 
 
-def _average_pooling(name: str, make: Callable[..., Any], axes: int, realistic: Case) -> LayerSpec:
-    return LayerSpec(
+def _average_pooling(name: str, make: Callable[..., Any], only: Mapping[str, Any], axes: int) -> LayerSpec:
+    most = WIDEST[axes, only.get("dtype") is np.float32]
+    table = {**_windows_of(axes, most), "count_include_pad": one_of(False, True)}
+    choices = Choices(name, only, table, make=make)
+    sized = partial(average_case, keep=frozenset(choices.only))
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=_cases(axes, count_include_pad=(0, 1)).map(lambda sizes: average_case(**sizes)),
+        cases=choices.cases(sized),
         reference=average,
         affine_in=("x",),
         terms=lambda kernel_size, **_: math.prod(each(kernel_size)) + 1,
-        realistic=realistic,
+        realistic=choices.realistic(partial(sized, largest=LARGEST[axes]), **REALISTIC[axes], count_include_pad=False),
         bad_arguments=_bad_arguments(average),
         gradient=average_gradient,
         mistakes=AVERAGE_MISTAKES,
     )
+    return choices.applied(spec)
 
 
 # Cases
 
 
-def _cases(axes: int, **more: tuple[int, int]) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw sizes with windows that overlap, touch or leave gaps, and that do not divide."""
-    bounds = BOUNDS[axes]
-    return numbers(images=(1, 2), channels=(1, 2), values=(0, 2), **by_axis(axes, bounds), **more, seed=SEEDS).map(
-        lambda drawn: together(drawn, axes, list(bounds))
-    )
+def _windows_of(axes: int, most: int | None = None) -> dict[str, Choice]:
+    """Return the choices: windows, none with a longer side than `most`, that overlap, touch or leave gaps."""
+    size, padding, extra = {1: (4, 2, 6), 3: (2, 1, 2)}[axes]
+    return {
+        "batch": batch(1, 2), "channels": side(1, 1, 2), "values": inner(0, 2),
+        "kernel_size": counts(1, size, most=most, axes=axes), "stride": counts(1, size, axes=axes),
+        "padding": counts(0, padding, least=0, axes=axes), "extra": inner(0, extra, axes=axes), **sides_of(axes),
+    }  # fmt: skip
 
 
 def max_case(
-    images: int, channels: int, values: int, seed: int, kernel: tuple[int, ...], stride: tuple[int, ...],
-    padding: tuple[int, ...], extra: tuple[int, ...], largest: int = 90,
-) -> Case:  # fmt: skip
+    batch: int, channels: int, values: int, kernel_size: Setting, stride: Setting, padding: Setting, extra: Setting,
+    seed: int, largest: int = 90, keep: Collection[str] = (), **given: int,
+) -> Case | None:  # fmt: skip
     """Return the case of this size with at most `largest` entries; padding counts modulo half the kernel, and one.
 
-    x is drawn from the seed: any whole numbers, ties, or all negative.
+    x is drawn from the seed: any whole numbers, ties, or all negative. None if it has to be of such sides that the
+    window does not fit into it.
     """
-    padding = tuple(p % (k // 2 + 1) for p, k in zip(padding, kernel, strict=True))
-    sides = [max(1, k - 2 * p) + e for k, p, e in zip(kernel, padding, extra, strict=True)]
-    channels, images = at_most(largest // math.prod(sides), {"channels": channels, "images": images}, ())
-    shape = (images, channels, *sides)
+    kernel = each(kernel_size)
+    before = tuple(p % (k // 2 + 1) for p, k in zip(each(padding), kernel, strict=True))
+    of_axes = zip(kernel, before, each(extra), AXES[-len(kernel) :], strict=True)
+    sides = [fitted(max(1, k - 2 * p), e, given.get(axis)) for k, p, e, axis in of_axes]
+    if not all(sides):
+        return None
+    channels, batch = at_most(largest // math.prod(sides), {"channels": channels, "batch": batch}, keep)
+    shape = (batch, channels, *sides)
     x = (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
-    settings = {"kernel_size": setting(kernel), "stride": setting(stride), "padding": setting(padding)}
-    return Case({"x": x}, settings, seed)
+    return Case({"x": x}, {"kernel_size": kernel_size, "stride": stride, "padding": setting(before)}, seed)
 
 
-def average_case(
-    images: int, channels: int, values: int, seed: int, kernel: tuple[int, ...], stride: tuple[int, ...],
-    padding: tuple[int, ...], extra: tuple[int, ...], count_include_pad: int, largest: int = 90,
-) -> Case:  # fmt: skip
+def average_case(count_include_pad: bool, seed: int, **sizes: Any) -> Case | None:
     """Return the case of this size, of multiples of every number of entries that may lie in a window."""
-    case = max_case(images, channels, values, seed, kernel, stride, padding, extra, largest)
-    x = case.arrays["x"]
+    case = max_case(seed=seed, **sizes)
+    if case is None:
+        return None
+    x, kernel = case.arrays["x"], each(case.settings["kernel_size"])
     step = math.prod(math.lcm(*range(1, k + 1)) for k in kernel)
     drawn = {"dLdy": (*x.shape[:2], *_counts(x, **case.settings)), "v for x": x.shape}
     arrays = {"x": step * x, **{name: step * whole(name, seed, shape) for name, shape in drawn.items()}}
-    return Case(arrays, {**case.settings, "count_include_pad": bool(count_include_pad)}, seed, frozenset(drawn))
+    return Case(arrays, {**case.settings, "count_include_pad": count_include_pad}, seed, frozenset(drawn))
 
 
 def _far_below_zero(case: Case) -> Case:

@@ -3,7 +3,7 @@
 A cell takes x (n, d) and states (n, k), a layer x (n, t, d) and the states before the first step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,16 +11,17 @@ import numpy as np
 from scipy import special
 
 from verification.case import Array, Case, whole
+from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
-from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 RTOL = 1e-8
 RTOL_REASON = (
     "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, below 1000 of dLdy for x and states"
-    " from -1 to 1, weights from -1/2 to 1/2 and at most 3 features, units and steps, and 4e-14 of y by rounding"
+    " from -1 to 1, weights from -1/2 to 1/2, less for more than 3 features or units, and at most 3 steps, and 4e-14 of"
+    " y by rounding"
 )
 States = tuple[Array, ...]
 Cell = Callable[..., States]
@@ -31,51 +32,58 @@ Table = tuple[tuple[str, str, str, Cell | Back], ...]
 """Rows of a family, what is spoilt ("y", "dLdW"), what is said of it, and the other cell, or the other way back."""
 
 
-def rnn_cell(implementation: Callable[..., Any]) -> LayerSpec:
+def rnn_cell(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a plain recurrent cell: tanh(x W + h U + b).
 
     implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the parameters
     W (d, k), U (k, k) and b (k,). It has forward(x, h) for x (n, d) and h (n, k), and backprop(x, h, dLdy), which
     returns (dLdx, dLdh, dLdW, dLdU, dLdb).
+    Keywords restrict what is tried (`verification.choices`): batch, input_size (d), hidden_size (k); bias=False.
     """
-    return _recurrent("rnn_cell", implementation, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=False)
+    return _recurrent("rnn_cell", implementation, only, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=False)
 
 
-def rnn(implementation: Callable[..., Any]) -> LayerSpec:
+def rnn(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a plain recurrent layer: h[t] = tanh(x[t] W + h[t - 1] U + b), y all of the h[t].
 
     implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the parameters
     W (d, k), U (k, k) and b (k,). It has forward(x, h) for x (n, t, d) and the first state h (n, k), which returns
     y (n, t, k); and backprop(x, h, dLdy), which returns (dLdx, dLdh, dLdW, dLdU, dLdb).
+    Keywords restrict what is tried (`verification.choices`): batch, steps (t), input_size (d), hidden_size (k);
+    bias=False.
     """
-    return _recurrent("rnn", implementation, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=True)
+    return _recurrent("rnn", implementation, only, _rnn, _rnn_back, ("h",), 1, RNN_MISTAKES, over_time=True)
 
 
-def gru_cell(implementation: Callable[..., Any]) -> LayerSpec:
+def gru_cell(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a gated recurrent unit, one step: (1 - z) n + z h.
 
     r and z are sigmoids of x W + b + h U + c, the first and second k columns; n is tanh of x W + b + r (h U + c), the
     third. implementation(input_size, hidden_size) makes the layer: the class itself or a function, with the
     parameters W (d, 3 k), U (k, 3 k), b (3 k,) and c (3 k,). It has forward(x, h) for x (n, d) and h (n, k), and
     backprop(x, h, dLdy), which returns (dLdx, dLdh, dLdW, dLdU, dLdb, dLdc).
+    Keywords restrict what is tried (`verification.choices`): batch, input_size (d), hidden_size (k).
     Source: documentation of torch.nn.GRUCell; its weights are the transposed ones.
     """
     return _recurrent(
-        "gru_cell", implementation, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=False, second_bias=True
+        "gru_cell", implementation, only, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=False, second_bias=True
     )
 
 
-def gru(implementation: Callable[..., Any]) -> LayerSpec:
+def gru(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a layer of gated recurrent units: `gru_cell` step by step, y all of its states.
 
     implementation(input_size, hidden_size) makes the layer, with the parameters of `gru_cell`. It has forward(x, h)
     for x (n, t, d) and the first state h (n, k), which returns y (n, t, k); and backprop(x, h, dLdy), which returns
     (dLdx, dLdh, dLdW, dLdU, dLdb, dLdc).
+    Keywords restrict what is tried (`verification.choices`): batch, steps (t), input_size (d), hidden_size (k).
     """
-    return _recurrent("gru", implementation, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=True, second_bias=True)
+    return _recurrent(
+        "gru", implementation, only, _gru, _gru_back, ("h",), 3, GRU_MISTAKES, over_time=True, second_bias=True
+    )
 
 
-def lstm(implementation: Callable[..., Any]) -> LayerSpec:
+def lstm(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a layer of long short-term memory, y all of its states h[t].
 
     i, f, g, o are the first to fourth k columns of x[t] W + h[t - 1] U + b, g through tanh and the others through the
@@ -83,13 +91,15 @@ def lstm(implementation: Callable[..., Any]) -> LayerSpec:
     the class itself or a function, with the parameters W (d, 4 k), U (k, 4 k) and b (4 k,). It has forward(x, h, c)
     for x (n, t, d) and the first states h and c (n, k), which returns y (n, t, k); and backprop(x, h, c, dLdy), which
     returns (dLdx, dLdh, dLdc, dLdW, dLdU, dLdb).
+    Keywords restrict what is tried (`verification.choices`): batch, steps (t), input_size (d), hidden_size (k);
+    bias=False.
     """
-    return _recurrent("lstm", implementation, _lstm, _lstm_back, ("h", "c"), 4, LSTM_MISTAKES, over_time=True)
+    return _recurrent("lstm", implementation, only, _lstm, _lstm_back, ("h", "c"), 4, LSTM_MISTAKES, over_time=True)
 
 
 def _recurrent(
-    name: str, make: Callable[..., Any], cell: Cell, back: Back, states: tuple[str, ...], gates: int,
-    mistakes: Table, *, over_time: bool, second_bias: bool = False,
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], cell: Cell, back: Back,
+    states: tuple[str, ...], gates: int, mistakes: Table, *, over_time: bool, second_bias: bool = False,
 ) -> LayerSpec:  # fmt: skip
     """Return the spec; W, U and the biases have columns for so many gates."""
     own = ("W", "U", "b", *(("c",) if second_bias else ()))
@@ -123,13 +133,20 @@ def _recurrent(
         dLdx = np.stack(of_steps[::-1], axis=1) if over_time else of_steps[0]
         return {"x": dLdx, **dict(zip(states, coming, strict=True)), **result}
 
-    def case(images: int, steps: int, inputs: int, units: int, seed: int) -> Case:
-        columns = gates * units
-        weights = {"W": (inputs, columns), "U": (units, columns), "b": (columns,), "c": (columns,)}
-        shapes = {"x": (images, steps, inputs) if over_time else (images, inputs)}
-        shapes |= {key: weights[key] for key in own} | dict.fromkeys(states, (images, units))
+    choices = Choices(name, only, {
+        "batch": batch(1, 3), "steps": side(1, 1, 3) if over_time else inner(1, 3), "input_size": counts(1, 3),
+        "hidden_size": counts(1, 3),
+    }, has_bias=not second_bias, make=make)  # fmt: skip
+
+    def case(batch: int, steps: int, input_size: int, hidden_size: int, seed: int) -> Case:
+        columns = gates * hidden_size
+        weights = {"W": (input_size, columns), "U": (hidden_size, columns), "b": (columns,), "c": (columns,)}
+        shapes = {"x": (batch, steps, input_size) if over_time else (batch, input_size)}
+        shapes |= {key: weights[key] for key in own} | dict.fromkeys(states, (batch, hidden_size))
         arrays = {key: whole(key, seed, shape) / (256 if key in own else 128) for key, shape in shapes.items()}
-        return Case(arrays, {"input_size": inputs, "hidden_size": units}, seed)
+        for key in ("W", "U"):  # so that no sum is larger than for 3
+            arrays[key] /= max(1.0, len(arrays[key]) / 3)
+        return Case(arrays, {"input_size": input_size, "hidden_size": hidden_size}, seed)
 
     def upstream(case: Case) -> Array:
         given: dict[str, Any] = {key: case.arrays[key] for key in ("x", *states, *own)}
@@ -155,12 +172,10 @@ def _recurrent(
                   _of_one_step(key))
           for key in ("x", *own)),
     ) if over_time else ()  # fmt: skip
-    return LayerSpec(
+    spec = LayerSpec(
         name=name,
         make=make,
-        cases=numbers(images=(1, 3), steps=(1, 3), inputs=(1, 3), units=(1, 3), seed=SEEDS).map(
-            lambda drawn: case(**drawn)
-        ),
+        cases=choices.cases(case),
         reference=lambda x, **given: reference(x, **{key: given[key] for key in (*states, *own)}),
         parameters=(*states, *own),
         inputs=states,
@@ -179,6 +194,7 @@ def _recurrent(
             *through_time,
         ),
     )  # fmt: skip
+    return choices.applied(spec)
 
 
 def _given(trial: Trial, **more: Any) -> dict[str, Any]:

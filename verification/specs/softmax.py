@@ -26,7 +26,7 @@ def softmax(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     implementation() makes the layer: the class itself or a function. Keywords restrict what is tried
     (`verification.choices`): batch, classes.
     """
-    choices = Choices("softmax", only, CHOICES)
+    choices = Choices("softmax", only, CHOICES, make=implementation)
     spec = LayerSpec(
         name="softmax",
         make=implementation,
@@ -79,7 +79,7 @@ def softmax_cross_entropy(
         """Return the reduced loss of this form of the logits and the labels."""
         return lambda t: np.asarray(reduced(form(t.x, t.arguments["labels"])))
 
-    choices = Choices("softmax_cross_entropy", only, CHOICES)
+    choices = Choices("softmax_cross_entropy", only, CHOICES, make=implementation)
     spec = LayerSpec(
         name=f"softmax_cross_entropy_{reduction}",
         make=implementation,

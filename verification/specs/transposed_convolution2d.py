@@ -44,7 +44,7 @@ def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) ->
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """
-    choices = Choices("transposed_convolution2d", only, CHOICES, has_bias=True)
+    choices = Choices("transposed_convolution2d", only, CHOICES, has_bias=True, make=implementation)
     make = partial(case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name="transposed_convolution2d",
@@ -81,9 +81,9 @@ def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) ->
 
 CHOICES = {
     "batch": batch(1, 2), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2),
-    "kernel_size": counts(1, 3, pair=True), "stride": counts(1, 3, pair=True),
-    "padding": counts(0, 2, least=0, pair=True), "dilation": counts(1, 3, pair=True),
-    "output_padding": counts(0, 5, least=0, pair=True), "extra": inner(0, 2, pair=True),
+    "kernel_size": counts(1, 3, axes=2), "stride": counts(1, 3, axes=2),
+    "padding": counts(0, 2, least=0, axes=2), "dilation": counts(1, 3, axes=2),
+    "output_padding": counts(0, 5, least=0, axes=2), "extra": inner(0, 2, axes=2),
     "in_channels": counts(), "out_channels": counts(), "height": side(2), "width": side(3),
 }  # fmt: skip
 """Any combination of settings, different by height and width, depthwise layers included."""

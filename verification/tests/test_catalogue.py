@@ -11,6 +11,7 @@ from hypothesis.errors import FlakyFailure
 
 from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
+from verification.catalogue.named import BUGS as BUGS_AT_A_NUMBER
 from verification.drawing import quiet
 from verification.failure import NotJudged, PropertyFailed
 from verification.properties import Collected, properties
@@ -143,3 +144,14 @@ def test_the_gradient_of_a_spec_is_that_of_its_reference(section):
 
     examples()
     assert compared
+
+
+NUMBERS = [(ready, bug) for ready, bugs in BUGS_AT_A_NUMBER.items() for bug in bugs]
+
+
+@pytest.mark.usefixtures("verdict_only")
+@pytest.mark.parametrize(("ready", "bug"), NUMBERS if THOROUGH else NUMBERS[6:7], ids=_name)
+def test_a_bug_at_a_number_that_the_source_names_is_found_for_each_seed(ready, bug):
+    spec = replace(ready(bug.layer), realistic=None)
+    for start in range(20 if THOROUGH else 1):
+        assert bug.caught_by in {item.name for item in check(spec, seed=start).failures}
