@@ -68,9 +68,9 @@ def _called(make: Callable[..., Any]) -> Callable[..., Any]:
 def listed(make: Callable[..., Any], settings: Mapping[str, Any]) -> str:
     """Return the text of the arguments in the call that makes the layer, by the names that its constructor has."""
     names = _names_by_position(make, tuple(settings)) or tuple(settings)
-    return ", ".join(
-        f"{name}={value!r}" if name else repr(value) for name, value in zip(names, settings.values(), strict=True)
-    )
+    if not all(names):  # a positional argument may not follow one that is named
+        return ", ".join(map(repr, settings.values()))
+    return ", ".join(f"{name}={value!r}" for name, value in zip(names, settings.values(), strict=True))
 
 
 def misfit(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, ...] = ()) -> str:

@@ -111,7 +111,7 @@ class Layer:
         own = _guarded(f"reading {name}", lambda: self.instance.get_held(name))
         try:
             own.write(values)
-        except ValueError:
+        except (AttributeError, TypeError, ValueError):  # read-only, or no array
             self.assign(name, values)
             return
         self._parameters[name] = values
@@ -229,8 +229,7 @@ class Layer:
         if self._script:
             variables = self._written_arguments(arguments)
             results = ["y"] if method == "forward" else [f"dLd{name}" for name in self.spec.gradients]
-            self._script.call(method, self._written, results, variables)
-            self._script.remark("should be refused")
+            self._script.call(method, self._written, results, variables, refused=True)
         self.instance.call(method, *arguments.values())
 
     def _with_inputs(self, given: Mapping[str, Given]) -> dict[str, Given]:

@@ -170,6 +170,7 @@ class Script:
         self._latest: dict[str, str] = {}  # the last variable of each result
         self._count: dict[str, int] = {}
         self._made: dict[str, int] = {}  # how many lines it takes to make each result
+        self._refused = (0, 0)  # lines of the last call that should be refused
         self._again: Callable[[str], None] = lambda _variable: None
         self._as_returned: Callable[[], None] = lambda: None
 
@@ -266,9 +267,16 @@ class Script:
         target, source = self.variable(held), self.array(name, values)
         self.lines.append(f"{target}[...] = {source}")
 
-    def call(self, method: str, layer: dict[str, str], results: list[str], given: Mapping[str, str]) -> None:
-        """Write a call whose results are called so: y, or dLdx, dLdW, ..."""
+    def call(
+        self, method: str, layer: dict[str, str], results: list[str], given: Mapping[str, str], *, refused: bool = False
+    ) -> None:
+        """Write a call whose results are called so: y, or dLdx, dLdW, ...
+
+        One that should be `refused` becomes a comment when another follows, since it was.
+        """
         fields = {**layer, **given}
+        start, stop = self._refused
+        self.lines[start:stop] = [f"# {line}" for line in self.lines[start:stop]]
         before = list(self.lines)
         shapes = {name: self._shapes.get(fields.get(name.removeprefix("dLd"), "")) for name in results}
 
@@ -282,6 +290,9 @@ class Script:
         self._again = lambda variable: written([variable] * len(results), variable, {})
         self._as_returned = lambda: written(variables, ", ".join(variables), shapes, as_returned=True)
         written(variables, ", ".join(variables), shapes)
+        self._refused = (len(before), len(self.lines)) if refused else (0, 0)
+        if refused:
+            self.lines[-1] += "  # should be refused"
         self._made |= dict.fromkeys(variables, len(self.lines))
 
     def keep_all(self) -> None:
@@ -297,10 +308,6 @@ class Script:
         """Write the last call again, with its results in the axes of the layer; return the variable of one."""
         self._as_returned()
         return self.latest(name)
-
-    def remark(self, text: str) -> None:
-        """Add a comment to the last line."""
-        self.lines[-1] += f"  # {text}"
 
     # The whole
 

@@ -30,9 +30,12 @@ class ReLU:
         return dLdy * (x > 0)
 
 
+SMALL = 5  # not in the class, whose numbers are tried as sizes
+
+
 class WritesOutOfBounds(ReLU):
     def forward(self, x):
-        if x.size > 5:
+        if x.size > SMALL:
             ctypes.string_at(0)
         return super().forward(x)
 

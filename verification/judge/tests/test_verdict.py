@@ -248,7 +248,7 @@ def test_an_x_changes_in_place_only_after_the_calls_before():
     assert report is not None
     (failure,) = [item for item in report.failures if item.kind == "required"]
     assert failure.message.startswith("forward(x) is wrong, not what a new layer gives")
-    assert "after forward, x changed in place" in failure.message
+    assert "x changed in place" in failure.message.splitlines()[0]
 
 
 def in_a_child(source: bytes, timeout: float = 60) -> tuple[LayerSpec, Case, dict[str, Collected]]:
