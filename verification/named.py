@@ -37,11 +37,14 @@ def _source(make: Callable[..., Any]) -> str:
         return text
     make = getattr(make, "original", make)
     kinds = [kind for kind in inspect.getmro(make) if kind is not object] if inspect.isclass(make) else [make]
-    parts = []
-    for kind in kinds:
-        with suppress(OSError, TypeError):
-            parts.append(inspect.getsource(kind))
-    return "\n".join(parts)
+    return "\n".join(map(_source_of_one, kinds))
+
+
+@lru_cache(maxsize=256)  # for a class Python reads its whole file, up to 3.12
+def _source_of_one(kind: Callable[..., Any]) -> str:
+    with suppress(OSError, TypeError):
+        return inspect.getsource(kind)
+    return ""
 
 
 def with_named_values(spec: LayerSpec) -> LayerSpec:
