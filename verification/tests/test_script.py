@@ -20,7 +20,7 @@ THOROUGH = settings().max_examples > 100
 """By default one bug in thirty stands for all; `thorough` takes all."""
 
 ALL = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
-SOME = ALL if THOROUGH else [(ready, bug) for i, (ready, bug) in enumerate(ALL) if i % 30 == 0]
+SOME = ALL if THOROUGH else [(ready, bug) for i, (ready, bug) in enumerate(ALL) if i % 30 == 1]
 PROFILE = quiet(50)
 
 
