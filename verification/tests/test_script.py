@@ -17,7 +17,11 @@ THOROUGH = settings().max_examples > 100
 """By default one bug in sixty stands for all; `thorough` takes all."""
 
 ALL = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
+<<<<<<< HEAD
 SOME = ALL if THOROUGH else [(ready, bug) for i, (ready, bug) in enumerate(ALL) if i % 60 == 0]
+=======
+SOME = ALL if THOROUGH else [(ready, bug) for i, (ready, bug) in enumerate(ALL) if i % 30 == 1]
+>>>>>>> keywords
 PROFILE = quiet(50)
 
 
@@ -56,7 +60,7 @@ def test_a_value_that_has_to_be_large_is_as_small_as_it_can_be():
 
 @pytest.mark.parametrize("ready", [max_pooling, convolution])
 def test_values_of_counterexamples_are_small(ready):
-    bugs = [bug for of, bug in ALL if of is ready and bug.name not in SHOWN_BY_LARGE_VALUES]
+    bugs = [bug for of, bug in ALL if of is ready and bug.name not in SHOWN_BY_LARGE_VALUES | {"random_tie"}]
     for bug in bugs[:: 1 if THOROUGH else 48]:
         # A case of a realistic size is shown as it was drawn.
         report = check(replace(ready(bug.layer), realistic=None), examples=20 if THOROUGH else 8)
