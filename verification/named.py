@@ -37,7 +37,6 @@ def _source(make: Callable[..., Any]) -> str:
         return text
     make = getattr(make, "original", make)
     kinds = [kind for kind in inspect.getmro(make) if kind is not object] if inspect.isclass(make) else [make]
-<<<<<<< HEAD
     return "\n".join(map(_source_of, kinds))
 
 
@@ -48,16 +47,6 @@ def _source_of(kind: Callable[..., Any]) -> str:
         return inspect.getsource(kind)
     except (OSError, TypeError):
         return ""
-=======
-    return "\n".join(map(_source_of_one, kinds))
-
-
-@lru_cache(maxsize=256)  # for a class Python reads its whole file, up to 3.12
-def _source_of_one(kind: Callable[..., Any]) -> str:
-    with suppress(OSError, TypeError):
-        return inspect.getsource(kind)
-    return ""
->>>>>>> keywords
 
 
 def with_named_values(spec: LayerSpec) -> LayerSpec:
