@@ -74,7 +74,15 @@ class Cause:
             return " Besides, ".join(why.sentence for why in self.why)
         # The shapes themselves are those of the smallest case.
         first = f"{self.array} has the wrong shape" if self.kind == "shape" else self.message.partition("\n")[0]
-        return f"{first}: {self.where}" if self.where else first
+        if not self.where:
+            return first
+        return f"{first}: it {self.where_said}" if self.kind == "raised" else f"{first}: {self.where_said}"
+
+    @property
+    def where_said(self) -> str:
+        """Where it is right, in words: of a call that raises, where it runs."""
+        words = ("runs", "raises") if self.kind == "raised" else ("right", "wrong")
+        return self.where.said(*words) if self.where else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""

@@ -122,7 +122,7 @@ def _of_layer(layer: LayerVerdict, truth: list[dict[str, Any]], counts: Counts, 
         counts["where true"] += true_where is True
         if true_where is False and len(truth) == 1:
             counts["where false"] += 1
-            said.append(f"where false: {cause.where} but {mistake['where_right']} {mistake['where_wrong']}")
+            said.append(f"where false: {cause.where_said} but {mistake['where_right']} {mistake['where_wrong']}")
         why = bool(_reasons(cause) & _right(mistake))
         counts["why right"] += why
         counts["where only"] += not why and cause.where is not None

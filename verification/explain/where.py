@@ -36,9 +36,10 @@ class Where:
     conditions: tuple[str, ...]
     right: bool
 
-    def __str__(self) -> str:
+    def said(self, good: str, bad: str) -> str:
+        """Say it: "right while filter_width is 3; wrong otherwise"."""
         here = " and ".join(map(in_words, self.conditions))
-        return f"right while {here}; wrong otherwise" if self.right else f"wrong while {here}; right otherwise"
+        return f"{good} while {here}; {bad} otherwise" if self.right else f"{bad} while {here}; {good} otherwise"
 
     def is_right_at(self, sizes: Sizes) -> bool:
         """Return whether a case of these sizes should be right."""

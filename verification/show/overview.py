@@ -60,7 +60,7 @@ def title(layer: str, cause: Cause) -> str:
     if cause.why:
         return cause.headline
     if cause.where:
-        return f"{wrong(cause)}: {cause.where}"
+        return f"{wrong(cause)}: {'it ' * (cause.kind == 'raised')}{cause.where_said}"
     return f"{UNKNOWN}: {wrong(cause)} in {layer.replace('_', ' ')}"
 
 

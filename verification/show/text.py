@@ -21,8 +21,9 @@ def _body(cause: Cause) -> list[str]:
     lines = []
     if cause.also:
         lines.append(f"Wrong for the same reason: {', '.join(cause.also)}.")
-    if cause.where and str(cause.where) not in cause.headline:
-        lines.append(f"{cause.array or 'The call'} is {cause.where}.")
+    if cause.where and cause.where_said not in cause.headline:
+        is_so = f"The call {cause.where_said}" if cause.kind == "raised" else f"{cause.array} is {cause.where_said}"
+        lines.append(f"{is_so}.")
     lines += message[1:] if cause.headline.startswith(message[0]) else message
     if cause.always:
         return [*lines, f"On each of {cause.asked} cases."]

@@ -54,7 +54,7 @@ def elementwise(
     common: dict[str, Any] = {
         "name": name,
         "make": implementation,
-        "reference": f,
+        "reference": lambda x, **given: f(x, **given),  # which may take x by position only, as np.exp does
         "kinks": kinks,
         "bad_arguments": BAD_ARGUMENTS,
         "gradient": lambda dLdy, x, **given: {"x": dLdy * derivative(x, **given)},
