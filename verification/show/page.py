@@ -63,9 +63,8 @@ def facts_of(cause: Cause) -> dict[str, str]:
     if cause.also:
         facts["Wrong for the same reason"] = ", ".join(cause.also)
     if cause.where and cause.where_said not in cause.headline:
-        facts["Where"] = (
-            f"the call {cause.where_said}" if cause.kind == "raised" else f"{cause.array} is {cause.where_said}"
-        )
+        is_so = "the call" if cause.kind == "raised" else f"{cause.array or 'the call'} is"
+        facts["Where"] = f"{is_so} {cause.where_said}"
     if cause.line and f"line {cause.line}" not in cause.message:
         facts["Line"] = str(cause.line)
     return facts

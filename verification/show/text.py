@@ -22,8 +22,8 @@ def _body(cause: Cause) -> list[str]:
     if cause.also:
         lines.append(f"Wrong for the same reason: {', '.join(cause.also)}.")
     if cause.where and cause.where_said not in cause.headline:
-        is_so = f"The call {cause.where_said}" if cause.kind == "raised" else f"{cause.array} is {cause.where_said}"
-        lines.append(f"{is_so}.")
+        is_so = "The call" if cause.kind == "raised" else f"{cause.array or 'The call'} is"
+        lines.append(f"{is_so} {cause.where_said}.")
     lines += message[1:] if cause.headline.startswith(message[0]) else message
     if cause.always:
         return [*lines, f"On each of {cause.asked} cases."]

@@ -175,3 +175,14 @@ def test_the_script_of_a_failure_gives_the_layer_all_its_inputs():
     printed: list[Any] = []
     exec(script, {"make_layer": Wrong, "Wrong": Wrong, "print": printed.append})
     assert len(printed) == 1
+
+
+def test_a_function_may_take_x_by_position_only():
+    class Exponential:
+        def forward(self, x):
+            return np.exp(x)
+
+        def backprop(self, x, dLdy):
+            return dLdy * np.exp(x)
+
+    assert check(elementwise(Exponential, np.exp, np.exp, limits=(20.0, -20.0)), examples=5).passed
