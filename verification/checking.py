@@ -235,7 +235,8 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
     """Return what became of a property."""
 
     def said(verdict: str, message: str = "") -> PropertyReport:
-        return PropertyReport(item.name, item.kind, verdict, outcome.examples, message, outcome.seconds)
+        examples = outcome.judged if verdict in ("passed", "note") else outcome.examples  # what it held for
+        return PropertyReport(item.name, item.kind, verdict, examples, message, outcome.seconds)
 
     if outcome.failure:
         return said("failed", outcome.failure.message())

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import Case, check, convolution, max_pooling
+from verification import Case, check, convolution, max_pooling, softmax
 from verification.catalogue.convolution import BUGS as CONVOLUTION_BUGS
 from verification.catalogue.convolution import FFT, Einsum
 from verification.catalogue.max_pooling import BUGS as MAX_POOLING_BUGS
@@ -282,3 +282,19 @@ def test_the_script_reproduces_the_failure_without_this_package(ready, bug, prop
 def test_a_message_lists_the_first_entries_and_counts_them_all():
     failure = PropertyFailed("dLdW is wrong", [Entry("dLdW", (2, 0, 1, 1), 3.0, 5.0)], 4, 18)
     assert str(failure) == "dLdW is wrong\n  dLdW[2, 0, 1, 1] = 3.0, but should be 5.0 (4 of 18 entries)"
+
+
+def test_only_examples_that_were_judged_are_counted():
+    class Softmax:
+        def forward(self, x):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+
+        def backprop(self, x, dLdy):
+            y = self.forward(x)
+            return y * (1 - y) * dLdy  # right where there is one class, and where dLdy is zero
+
+    items = {item.name: item for item in check(softmax(Softmax), examples=40).properties}
+    assert items["forward_matches_reference"].examples == 40
+    assert items["gradient_is_orthogonal_to_ones"].verdict == "passed"
+    assert 0 < items["gradient_is_orthogonal_to_ones"].examples < 20
