@@ -260,7 +260,7 @@ SHOWN = [
 def test_the_script_reproduces_the_failure_without_this_package(ready, bug, property_name, printed, tmp_path):
     spec = ready(BUGS[ready][bug].layer)
     (item,) = [item for item in properties(spec) if item.name == property_name]
-    outcome = search(spec, item, quiet(20), seed=0)
+    outcome = search(spec, item, quiet(100), seed=0)
     assert outcome.failure
     script = outcome.script
     assert "verification" not in script.replace(f"from {BUGS[ready][bug].layer.__module__} import {bug}", "")
