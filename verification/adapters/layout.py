@@ -54,11 +54,6 @@ class Layout:
         """Whether some axes are joined in one, so that the shape is needed on the way back."""
         return any(len(group) > 1 for group in self.right)
 
-    @property
-    def gains_or_loses(self) -> bool:
-        """Whether the layer has other axes of length 1, or joined ones."""
-        return self.joins or () in self.right or "1" in self.left
-
     def fits(self, shape: Shape) -> bool:
         """Return whether an array of the suite of this shape has such axes."""
         axes = self._expanded(len(shape))

@@ -62,7 +62,6 @@ REALISTIC = {
 }  # fmt: skip
 
 
-@cache  # one object: what was drawn from it is kept
 def convolution_cases() -> st.SearchStrategy[Case]:
     """Cases of images and filters of any small size, not square; the image is the filter plus some extra."""
     return Choices("convolution", {}, CHOICES).cases(sized)
@@ -84,7 +83,7 @@ MANY = {4: 8}
 """The assignment's number of images and of filters, drawn now and then."""
 
 
-@cache
+@cache  # one object: what was drawn from it is kept
 def usual_cases() -> st.SearchStrategy[Case]:
     """Cases near the assignment's: filters of 3 x 3, square images, as many images as filters or as channels."""
 

@@ -60,7 +60,6 @@ REALISTIC = {
 }  # fmt: skip
 
 
-@cache  # one object: what was drawn from it is kept
 def max_pooling_cases() -> st.SearchStrategy[Case]:
     """Cases with windows that overlap, touch or leave gaps, sizes that do not divide, ties and negative x."""
     return Choices("max_pooling", {}, CHOICES).cases(sized)
@@ -78,7 +77,7 @@ def sized(
     return case(batch, channels, pool_size, stride, *more, values, seed) if min(more) >= 0 else None
 
 
-@cache
+@cache  # one object: what was drawn from it is kept
 def usual_cases() -> st.SearchStrategy[Case]:
     """Cases near the assignment's: windows of 2 x 2 or 3 x 3 that touch, or nearly so, and mostly fill the image."""
 
