@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import update_wrapper
@@ -39,7 +40,8 @@ def isolated(spec: LayerSpec, timeout: float = TIMEOUT) -> LayerSpec:
 
     A call that ends the fork (a write out of bounds, os._exit) fails as one that raises does, and the next layer is
     made in a new fork. One that takes longer than `timeout` seconds ends what is being tried. Memory beyond 2 GiB
-    above what this process has is refused, which raises MemoryError. SpecError for a layer that `adapted` has made.
+    above what this process has is refused, which raises MemoryError. SpecError for a layer that `adapted` has made, and
+    for one whose module imports JAX, which waits in a fork for threads that are not there.
     """
     if not hasattr(os, "fork"):
         raise OSError("isolated=True needs os.fork, which this system does not have: leave it out, or use WSL")
@@ -47,6 +49,12 @@ def isolated(spec: LayerSpec, timeout: float = TIMEOUT) -> LayerSpec:
         raise SpecError(
             f"isolated is for a class or function, not for what adapted() has made of {spec.make.__name__}: leave"
             " one of the two out"
+        )
+    written = getattr(spec.make, "original", spec.make)
+    if _uses_jax(written):
+        raise SpecError(
+            f"isolated=True forks this process, and JAX does not run in a fork: {written.__module__}, where"
+            f" {getattr(written, '__name__', written)} is from, imports jax; leave isolated out"
         )
     return replace(spec, make=IsolatedMake(spec.make, Limits(timeout=timeout)))
 
@@ -96,7 +104,9 @@ class Fork(Child):
         questions, asked = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
-        process = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python and of JAX: other threads of this process are not in the fork
+            process = os.fork()
         if process:
             os.close(questions)
             return Forked(process, asked)
@@ -157,6 +167,13 @@ class _Worker(worker.Worker):
 def _tupled(value: Any) -> Any:
     """Return a setting as it was before it travelled as JSON, which has no tuples."""
     return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+def _uses_jax(make: Callable[..., Any]) -> bool:
+    """Say whether JAX, or something of it, is a name of the module that `make` is from."""
+    names = vars(sys.modules[make.__module__]).values() if getattr(make, "__module__", None) in sys.modules else ()
+    origins = (getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in names)
+    return any(str(origin).split(".")[0] in ("jax", "jaxlib") for origin in origins)
 
 
 def _memory_now() -> int:

@@ -3,6 +3,7 @@
 import ctypes
 import os
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -122,3 +123,9 @@ def test_what_adapted_has_made_is_refused():
         SpecError, match=r"isolated is for a class or function, not for what adapted\(\) has made of ReLU"
     ):
         check(relu(adapted(ReLU, backprop="backprop(dLdy)")), isolated=True)
+
+
+def test_jax_does_not_run_in_a_fork_and_is_refused(monkeypatch):
+    monkeypatch.setitem(globals(), "jnp", ModuleType("jax.numpy"))
+    with pytest.raises(SpecError, match=r"JAX does not run in a fork: verification\.tests\.test_isolated, where ReLU"):
+        check(relu(ReLU), isolated=True)
