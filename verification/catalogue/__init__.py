@@ -8,11 +8,11 @@ from dataclasses import replace
 from verification.catalogue import (
     activations,
     convolution,
-    convolution2d,
     convolution_nd,
     dense,
     dropout,
     embedding,
+    global_pooling,
     joining,
     losses,
     max_pooling,
@@ -20,7 +20,6 @@ from verification.catalogue import (
     named,
     normalization,
     norms,
-    pooling2d,
     pooling_nd,
     recurrent,
     softmax,
@@ -29,8 +28,8 @@ from verification.catalogue import (
 from verification.catalogue.bug import Bug, Section
 
 _MODULES = (
-    convolution, max_pooling, convolution2d, transposed_convolution2d, pooling2d, convolution_nd, pooling_nd, moving,
-    dense, embedding, activations, losses, norms, joining, recurrent, softmax, normalization, dropout,
+    convolution, max_pooling, convolution_nd, transposed_convolution2d, pooling_nd, global_pooling, moving, dense,
+    embedding, activations, losses, norms, joining, recurrent, softmax, normalization, dropout,
 )  # fmt: skip
 SECTIONS: tuple[Section, ...] = tuple(
     replace(section, bugs=(*section.bugs, *named.BUGS.get(section.spec, ())))

@@ -7,8 +7,10 @@ from scipy.signal import convolve, correlate
 
 from verification.case import Array
 from verification.catalogue.bug import Bug, Section, change
-from verification.catalogue.convolution2d import Pair, with_settings
+from verification.catalogue.convolution_nd import with_settings
 from verification.specs.transposed_convolution2d import transposed_convolution2d
+
+Pair = tuple[int, int]
 
 
 class Scatter:

@@ -17,12 +17,12 @@ from verification.specs.activations import (
 )
 from verification.specs.attention import attention
 from verification.specs.convolution import convolution
-from verification.specs.convolution2d import convolution2d
-from verification.specs.convolution_nd import convolution1d, convolution3d
+from verification.specs.convolution_nd import convolution1d, convolution2d, convolution3d
 from verification.specs.dense import dense, flatten
 from verification.specs.dropout import dropout, own_mask_dropout
 from verification.specs.elementwise import elementwise
 from verification.specs.embedding import embedding
+from verification.specs.global_pooling import global_average_pooling, global_max_pooling
 from verification.specs.joining import multiply, residual_add
 from verification.specs.losses import (
     absolute_error,
@@ -37,8 +37,14 @@ from verification.specs.max_pooling import max_pooling
 from verification.specs.moving import pixel_shuffle, upsampling2d, zero_padding2d
 from verification.specs.normalization import batch_normalization, group_normalization, layer_normalization
 from verification.specs.norms import l1_normalization, l2_normalization, rms_normalization
-from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
-from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
+from verification.specs.pooling_nd import (
+    average_pooling1d,
+    average_pooling2d,
+    average_pooling3d,
+    max_pooling1d,
+    max_pooling2d,
+    max_pooling3d,
+)
 from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
 from verification.specs.softmax import softmax, softmax_cross_entropy
 from verification.specs.transposed_convolution2d import transposed_convolution2d

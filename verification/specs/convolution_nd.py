@@ -1,9 +1,11 @@
-"""Convolution over one axis or three: stride, padding, dilation and groups, as over two (convolution2d.py).
+"""Convolution over one, two or three axes, as libraries have it: stride, padding, dilation and groups.
 
-It is cross-correlation: nothing is flipped. Source of the definitions: documentation of torch.nn.Conv1d and Conv3d.
+It is cross-correlation: nothing is flipped. Source of the definitions: documentation of torch.nn.Conv1d, Conv2d and
+Conv3d.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,14 +13,28 @@ import numpy as np
 from scipy.signal import correlate
 
 from verification.case import Array, Case, unusual, whole
-from verification.choices import AXES, Choice, Choices, batch, counts, inner, side
+from verification.choices import AXES, Choice, Choices, batch, counts, inner
 from verification.explain.knobs import Mistake
-from verification.spec import LayerSpec
-from verification.specs.convolution2d import fitted, grouped, interleaved, reduced
+from verification.spec import BadArgument, LayerSpec
+from verification.specs.axes import (
+    Setting,
+    at_most,
+    column,
+    each,
+    every,
+    fitted,
+    in_frame,
+    last,
+    like,
+    narrower_than_the_window,
+    setting,
+    sides_of,
+    sizes_divide,
+    windows_along,
+    without_frame,
+)
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.trial import Trial
-
-Setting = int | tuple[int, ...]
 
 
 def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
@@ -30,10 +46,23 @@ def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     (dLdx, dLdW, dLdb).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, width; bias=False.
     """
-    table = {"kernel_size": counts(1, 4), "stride": counts(1, 3), "padding": counts(0, 2, least=0),
-             "dilation": counts(1, 3), "extra": inner(0, 5)}  # fmt: skip
     realistic = {"channels": 4, "filters": 4, "kernel_size": 5, "stride": 2, "padding": 2, "dilation": 2, "extra": 200}
-    return _convolution("convolution1d", implementation, only, table, realistic, 10**6)
+    return _convolution("convolution1d", implementation, only, 1, realistic)
+
+
+def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of a convolutional layer with stride, padding, dilation and groups.
+
+    implementation(in_channels, out_channels, kernel_size, stride, padding, dilation, groups) makes the
+    layer: the class itself or a function. All but the channels and groups are pairs (height, width).
+    The layer takes x (n, in_channels, h, w), has the parameters W (out_channels, in_channels / groups,
+    kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
+    image; square=True; bias=False.
+    """
+    realistic = {"channels": 4, "filters": 4, "kernel_size": (3, 5), "stride": (2, 1), "padding": (1, 2),
+                 "dilation": (1, 2), "extra": (28, 24)}  # fmt: skip
+    return _convolution("convolution2d", implementation, only, 2, realistic)
 
 
 def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
@@ -46,23 +75,15 @@ def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Keywords restrict what is tried (`verification.choices`): these settings, batch, depth, height and width of x;
     square=True; bias=False.
     """
-    table = {"kernel_size": counts(1, 2, axes=3), "stride": counts(1, 2, axes=3),
-             "padding": counts(0, 1, least=0, axes=3), "dilation": counts(1, 2, axes=3),
-             "extra": inner(0, 2, axes=3)}  # fmt: skip
     realistic = {"channels": 1, "filters": 2, "kernel_size": (3, 2, 3), "stride": (1, 2, 1), "padding": (1, 0, 1),
                  "dilation": (1, 2, 1), "extra": (4, 3, 2)}  # fmt: skip
-    return _convolution("convolution3d", implementation, only, table, realistic, 960)
+    return _convolution("convolution3d", implementation, only, 3, realistic)
 
 
 def _convolution(
-    name: str, make: Callable[..., Any], only: Mapping[str, Any], table: Mapping[str, Choice],
-    realistic: Mapping[str, Any], largest: int,
-) -> LayerSpec:  # fmt: skip
-    """Return the spec; the realistic case has at most `largest` entries of x."""
-    choices = Choices(name, only, {
-        "batch": batch(1, 3), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2), **table,
-        "in_channels": counts(), "out_channels": counts(), **sides_of(table["kernel_size"].axes),
-    }, has_bias=True, make=make)  # fmt: skip
+    name: str, make: Callable[..., Any], only: Mapping[str, Any], axes: int, realistic: Mapping[str, Any]
+) -> LayerSpec:
+    choices = Choices(name, only, _choices(axes), has_bias=True, make=make)
     sized = partial(case, keep=frozenset(choices.only))
     spec = LayerSpec(
         name=name,
@@ -72,32 +93,55 @@ def _convolution(
         parameters=("W", "b"),
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
-        realistic=choices.realistic(partial(sized, largest=largest), batch=4, groups=2, **realistic),
-        bad_arguments=BAD_ARGUMENTS,
+        realistic=choices.realistic(partial(sized, largest=REALISTIC_ENTRIES[axes]), batch=4, groups=2, **realistic),
+        bad_arguments=(
+            *bad_arguments(correlation, axes),
+            forward_of("forward, x narrower than the filter", narrower_than_the_window),
+        ),
+        properties=(
+            stride_picks_from_the_output_of_stride_1,
+            padding_is_a_frame_of_zeros,
+            dilation_is_a_filter_with_gaps_of_zeros,
+            groups_work_side_by_side,
+        ),
         gradient=correlation_gradient,
-        mistakes=MISTAKES,
+        mistakes=_mistakes(axes),
+        conditions=sizes_divide,
     )
     return choices.applied(spec)
 
 
-def sides_of(axes: int) -> dict[str, Choice]:
-    """Return the choices of the sides of x, which follow from the others unless they are given."""
-    return {name: side(axis) for axis, name in zip((-3, -2, -1)[-axes:], AXES[-axes:], strict=True)}
+REALISTIC_ENTRIES = {1: 10**6, 2: 10**6, 3: 960}
+"""By the number of axes, how many entries of x the realistic case has at most."""
 
 
-def setting(values: Sequence[int]) -> Setting:
-    """Return a setting as the layer is given it: a number for one axis, or else a tuple."""
-    return values[0] if len(values) == 1 else tuple(values)
+def _choices(axes: int) -> dict[str, Choice]:
+    """Return the choices: any combination of settings, different by axis, depthwise layers included."""
+    kernel, step, padding, extra = {1: (4, 3, 2, 5), 2: (3, 3, 2, 3), 3: (2, 2, 1, 2)}[axes]
+    return {
+        "batch": batch(1, 3), "groups": counts(1, 3), "channels": inner(1, 2), "filters": inner(1, 2),
+        "kernel_size": counts(1, kernel, axes=axes), "stride": counts(1, step, axes=axes),
+        "padding": counts(0, padding, least=0, axes=axes), "dilation": counts(1, step, axes=axes),
+        "extra": inner(0, extra, axes=axes), "in_channels": counts(), "out_channels": counts(), **sides_of(axes),
+    }  # fmt: skip
 
 
-def each(given: Setting) -> tuple[int, ...]:
-    """Return a setting as a tuple with a number for each axis."""
-    return given if isinstance(given, tuple) else (given,)
+def reduced(
+    largest: int, sides: Sequence[int], groups: int, channels: int, batch: int, keep: Collection[str]
+) -> Iterator[int]:
+    """Yield groups, channels of each and batch, made less where x would have more entries than `largest`."""
+    if {"in_channels", "out_channels"} & set(keep):
+        keep = {*keep, "groups", *(["channels"] if "in_channels" in keep else [])}
+    return at_most(largest // math.prod(sides), {"groups": groups, "channels": channels, "batch": batch}, keep)
 
 
-def last(places: Iterable[Any]) -> Any:
-    """Return the index of these places, or slices, in the last axes."""
-    return (..., *places)
+def grouped(
+    groups: int, channels: int, filters: int, in_channels: int | None, out_channels: int | None
+) -> tuple[int, int] | None:
+    """Return channels and filters of each group, so that there are as many as are given; None if there cannot be."""
+    if (in_channels or groups) % groups or (out_channels or groups) % groups:
+        return None
+    return (in_channels or groups * channels) // groups, (out_channels or groups * filters) // groups
 
 
 def case(
@@ -118,8 +162,16 @@ def case(
         return None
     channels, filters = counted
     groups, channels, batch = reduced(largest, sides, groups, channels, batch, keep)
-    x = whole("x", seed, (batch, groups * channels, *sides)) * (2.0**12 if unusual(seed, "large") else 1.0)
+    x = whole("x", seed, (batch, groups * channels, *sides))
     W = whole("W", seed, (groups * filters, channels, *kernel))
+    # Now and then something out of the ordinary: large numbers, an image or a filter of zeros.
+    kind = unusual(seed, "large", "zero image", "zero filter")
+    if kind == "large":
+        x = x * 2.0**12
+    elif kind == "zero image":
+        x[:1] = 0
+    elif kind == "zero filter":
+        W[:1] = 0
     return Case(
         arrays={"x": x, "W": W, "b": whole("b", seed, (len(W),))},
         settings={
@@ -143,152 +195,233 @@ def correlation(
 ) -> Array:
     """x (n, c, ...), W (f, c / groups, ...), b (f,) -> y (n, f, (side + 2 p - d (k - 1) - 1) // s + 1, ...).
 
-    Source: scipy.signal.correlate of one channel in its frame of zeros with one filter that has zeros in its
-    gaps, at every place; of these sums every stride-th is taken.
+    Source: scipy.signal.correlate of the channels of a group, each in its frame of zeros, with one filter that has
+    zeros in its gaps, at every place; of these sums every stride-th is taken.
     """
-    framed = _framed(x, each(padding))
-    gapped = np.zeros((*W.shape[:2], *(d * (k - 1) + 1 for d, k in zip(each(dilation), W.shape[2:], strict=True))))
-    gapped[last(slice(None, None, d) for d in each(dilation))] = W
-    steps = tuple(slice(None, None, s) for s in each(stride))
-    sides = zip(framed.shape[2:], gapped.shape[2:], each(stride), strict=True)
-    y = np.zeros((len(x), len(W), *((side - reach) // s + 1 for side, reach, s in sides)))
-    y += b.reshape(-1, *[1] * len(steps))
-    for n, f, c in np.ndindex(len(x), *W.shape[:2]):
-        channel = framed[n, f // (len(W) // groups) * W.shape[1] + c]
-        y[n, f] += correlate(channel, gapped[f, c], "valid", "direct")[steps]
+    framed, gapped = in_frame(x, padding), with_gaps(W, dilation)
+    y = np.empty((len(x), len(W), *windows_along(x, setting(W.shape[2:]), stride, padding, dilation)))
+    for n, f in np.ndindex(y.shape[:2]):
+        first = f // (len(W) // groups) * W.shape[1]
+        (sums,) = correlate(framed[n, first : first + W.shape[1]], gapped[f], "valid", "direct")
+        y[n, f] = sums[every(stride)] + b[f]
     return y
 
 
+def with_gaps(W: Array, gaps: Setting) -> Array:
+    """Return filters with zeros between their entries, which then lie `gaps` apart."""
+    sides = [gap * (side - 1) + 1 for gap, side in zip(each(gaps), W.shape[2:], strict=True)]
+    gapped = np.zeros((*W.shape[:2], *sides))
+    gapped[every(gaps)] = W
+    return gapped
+
+
 def correlation_gradient(
-    dLdy: Array, x: Array, W: Array, b: Array, stride: Setting, padding: Setting, dilation: Setting, groups: int,
-    **_settings: Any,
+    dLdy: Array, x: Array, W: Array, stride: Setting, padding: Setting, dilation: Setting, groups: int, **_others: Any
 ) -> dict[str, Array]:  # fmt: skip
-    """Return the gradients by name, an entry of the filter at a time.
+    """Return dLdx, dLdW and dLdb by name: y = sum over the entries i of a filter of W[..., i] x[i d + s Z].
 
-    Settings other than those that gave dLdy its shape may be given, to see what they would lead to: x counts as
-    zero where they reach too far.
+    Settings other than those that gave dLdy its shape may be given, to see what they would lead to:
+    x counts as zero where they reach too far.
     """
-    s, p, d = each(stride), each(padding), each(dilation)
-    kernel, counts = W.shape[2:], dLdy.shape[2:]
-    u = dLdy.reshape(len(x), groups, len(W) // groups, *counts)
-    reach = [(count - 1) * a + e * (k - 1) + 1 for count, a, e, k in zip(counts, s, d, kernel, strict=True)]
-    framed = _framed(x, p, reach).reshape(len(x), groups, W.shape[1], -1)
-    places = np.arange(framed.shape[3]).reshape(_framed(x[:1], p, reach).shape[2:])
-    filters, dLdW, dLdframed = W.reshape(groups, -1, *W.shape[1:]), np.zeros(W.shape), np.zeros(framed.shape)
-    for tap in np.ndindex(kernel):
-        of_axes = zip(tap, d, counts, s, strict=True)
-        at = places[tuple(slice(i * e, i * e + (count - 1) * a + 1, a) for i, e, count, a in of_axes)].ravel()
-        upstream = u.reshape(*u.shape[:3], -1)
-        dLdframed[..., at] += np.einsum("ngfp,gfc->ngcp", upstream, filters[last(tap)])
-        dLdW[last(tap)] = np.einsum("ngfp,ngcp->gfc", upstream, framed[..., at]).reshape(W.shape[:2])
-    inside = dLdframed.reshape(len(x), x.shape[1], *places.shape)
-    inside = inside[last(slice(q, q + side) for q, side in zip(p, x.shape[2:], strict=True))]
-    return {"x": inside, "W": dLdW, "b": dLdy.sum(axis=(0, *range(2, dLdy.ndim))).reshape(b.shape)}
+    f, of_group, *kernel = W.shape
+    u = dLdy.reshape(len(x), groups, f // groups, *dLdy.shape[2:])
+    framed = canvas(x.reshape(len(x), groups, of_group, *x.shape[2:]), u, kernel, stride, padding, dilation)
+    filters, dLdW = W.reshape(groups, f // groups, of_group, *kernel), np.zeros(W.shape)
+    dLdframed, places = np.zeros(framed.shape), "pqr"[: len(kernel)]
+    for entry in np.ndindex(*kernel):
+        at = tap(entry, u, stride, dilation)
+        dLdframed[at] += np.einsum("ngf...,gfc->ngc...", u, filters[last(entry)])
+        met = np.einsum(f"ngf{places},ngc{places}->gfc", u, framed[at])
+        dLdW[last(entry)] = met.reshape(f, of_group)
+    return {"x": without_frame(dLdframed, padding, x.shape), "W": dLdW, "b": dLdy.sum(axis=(0, *range(2, dLdy.ndim)))}
 
 
-def _framed(x: Array, padding: Sequence[int], reach: Sequence[int] = (), mode: Any = "constant") -> Array:
-    """Return x in its frame, with zeros at the end where filters reach further."""
-    of_axes = zip(reach or [0] * len(padding), x.shape[2:], padding, strict=True)
-    more = [max(0, r - side - 2 * p) for r, side, p in of_axes]
-    return np.pad(x, [(0, 0), (0, 0), *((p, p + m) for p, m in zip(padding, more, strict=True))], mode=mode)
+def canvas(x: Array, u: Array, kernel: Sequence[int], stride: Setting, padding: Setting, dilation: Setting) -> Array:
+    """Return x in its frame of zeros, and larger if as many windows as u has places need it."""
+    axes = len(kernel)
+    settings = zip(kernel, each(stride), each(padding), each(dilation), strict=True)
+    widths = [
+        (p, max(p, (count - 1) * s + d * (k - 1) + 1 - side - p))
+        for side, count, (k, s, p, d) in zip(x.shape[-axes:], u.shape[-axes:], settings, strict=True)
+    ]
+    return np.pad(x, [(0, 0)] * (x.ndim - axes) + widths)
+
+
+def tap(entry: Sequence[int], u: Array, stride: Setting, dilation: Setting) -> Any:
+    """Return the index of what this entry of a filter is multiplied with in all windows, as many as u has places."""
+    of_axes = zip(entry, u.shape[-len(entry) :], each(stride), each(dilation), strict=True)
+    return last(slice(i * d, i * d + count * s, s) for i, count, s, d in of_axes)
+
+
+# Properties
+
+
+def stride_picks_from_the_output_of_stride_1(trial: Trial) -> None:
+    """forward(x) == forward(x) of the layer with stride 1, of which every stride-th row and column is taken."""
+    stride = trial.case.settings["stride"]
+    dense = trial.other(stride=like(stride, 1)).forward(trial.x)[every(stride)]
+    trial.compare("forward(x)", trial.layer().forward(trial.x), dense, ": it should be picked from that of stride 1")
+
+
+def padding_is_a_frame_of_zeros(trial: Trial) -> None:
+    """forward(x) == forward(x in a frame of zeros) of the layer without padding."""
+    padding = trial.case.settings["padding"]
+    expected = trial.other(padding=like(padding, 0)).forward(trial.allowed(in_frame(trial.x, padding)))
+    because = ": it should be that of x in a frame of zeros, without padding"
+    trial.compare("forward(x)", trial.layer().forward(trial.x), expected, because)
+
+
+def dilation_is_a_filter_with_gaps_of_zeros(trial: Trial) -> None:
+    """forward(x) == forward(x) of the layer with dilation 1 whose W has d - 1 zeros between its entries."""
+    dilation = trial.case.settings["dilation"]
+    gapped = with_gaps(trial.arguments["W"], dilation)
+    dense = trial.other({"W": gapped}, dilation=like(dilation, 1), kernel_size=setting(gapped.shape[2:]))
+    because = ": it should be that of W with zeros in its gaps, without dilation"
+    trial.compare("forward(x)", trial.layer().forward(trial.x), dense.forward(trial.x), because)
+
+
+def groups_work_side_by_side(trial: Trial) -> None:
+    """Forward(x)'s channels of each group == forward(the group's channels) of a layer of its filters alone."""
+    groups, W = trial.case.settings["groups"], trial.arguments["W"]
+    y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
+    group = trial.pick("group", range(groups))
+    filters, channels, maps = (
+        slice(group * size // groups, (group + 1) * size // groups) for size in (len(W), trial.x.shape[1], y.shape[1])
+    )
+    alone = trial.other(
+        {"W": W[filters], "b": trial.arguments["b"][maps]},
+        in_channels=trial.x.shape[1] // groups, out_channels=y.shape[1] // groups, groups=1,
+    )  # fmt: skip
+    because = f" for group {group} of {groups}: it should be what the group gives alone"
+    expected = y.copy()
+    expected[:, maps] = trial.expect_shape("forward(x)", alone.forward(trial.x[:, channels]), y[:, maps].shape)
+    trial.compare("forward(x)", y, expected, because)
 
 
 # Mistakes
 
 Settings = Mapping[str, Any]
+Change = tuple[str, str, Callable[[Settings], Settings]]
+"""Family, sentence and the settings that come out of the mistake."""
 
 
 def _all(name: str, change: Callable[[int], int]) -> Callable[[Settings], Settings]:
     """Return the mistake of changing a setting for every axis."""
-    return lambda settings: {name: setting([change(value) for value in each(settings[name])])}
+    return lambda settings: {name: setting(map(change, each(settings[name])))}
 
 
-_NO_PADDING = _all("padding", lambda _: 0)
-CHANGES: list[tuple[str, str, Callable[[Settings], Settings]]] = [
-    ("stride-ignored", "with stride 1, whatever was asked for", _all("stride", lambda _: 1)),
-    ("hard-coded-stride", "with stride 2, whatever was asked for", _all("stride", lambda _: 2)),
-    ("dilation-ignored", "with dilation 1, whatever was asked for", _all("dilation", lambda _: 1)),
-    ("padding-ignored", "as if no padding came before x", _NO_PADDING),
-    ("shifted", "with all the padding before x", _all("padding", lambda p: 2 * p)),
-    *(("axes-swapped", f"with the {name} of its axes in reverse order",
-       lambda s, name=name: {name: setting(each(s[name])[::-1])}) for name in ("stride", "dilation", "padding")),
-]  # fmt: skip
-"""Family, sentence and the settings that come out of the mistake."""
+def _changes(axes: int) -> Iterator[Change]:
+    yield "stride-ignored", "with stride 1, whatever was asked for", _all("stride", lambda _: 1)
+    yield "hard-coded-stride", "with stride 2, whatever was asked for", _all("stride", lambda _: 2)
+    yield "dilation-ignored", "with dilation 1, whatever was asked for", _all("dilation", lambda _: 1)
+    yield "padding-ignored", "as if no padding came before x", _all("padding", lambda _: 0)
+    yield "shifted", "with all the padding before x", _all("padding", lambda p: 2 * p)
+    for name in ("stride", "dilation", "padding") if axes > 1 else ():
+        yield from _axes_swapped(name, axes)
 
 
-def _of_settings() -> Iterator[Mistake]:
-    """Yield the mistakes of working with other settings, but in the right shape."""
+def _axes_swapped(name: str, axes: int) -> Iterator[Change]:
+    def of_axis(at: int) -> Callable[[Settings], Settings]:
+        return lambda settings: {name: (settings[name][at],) * axes}
+
+    swapped = f"{name}s of height and width swapped" if axes == 2 else f"{name} of its axes in reverse order"
+    yield "axes-swapped", f"with the {swapped}", lambda settings: {name: settings[name][::-1]}
+    for at, axis in enumerate(AXES[-axes:]):
+        yield "axes-swapped", f"with the {name} of the {axis} for {'both' if axes == 2 else 'all'} axes", of_axis(at)
+
+
+def mistaken_settings(
+    axes: int,
+    forward: Callable[[Trial, Settings], Array | None],
+    maps: Callable[[Trial], tuple[Array, Array]],
+) -> Iterator[Mistake]:
+    """Yield the mistakes of a layer that works with other settings, forward or backward, but in the right shape.
+
+    `maps` returns the array that filters move over, and the one that has an entry for each of their places.
+    A mistake does not apply where filters would reach out of the first: the layer has an index error.
+    """
 
     def row(array: str, family: str, sentence: str, change: Callable[[Settings], Settings]) -> Mistake:
         def wrong(trial: Trial) -> Array | None:
             settings = trial.case.settings
-            changed = {**settings, **change(settings)}
-            if changed == settings or not _fits(trial, changed):
+            changed = change(settings)
+            if all(settings[name] == value for name, value in changed.items()):
+                return None
+            if not _fits(settings, {**settings, **changed}, *maps(trial)):
                 return None
             if array == "y":
-                return _cut(trial, changed)
-            return trial.gradient(trial.dLdy, **change(settings))[array.removeprefix("dLd")]
+                return forward(trial, {**settings, **changed})
+            return trial.gradient(trial.dLdy, **changed)[array.removeprefix("dLd")]
 
         return Mistake(family, array, f"{array} is computed {sentence}", wrong)
 
-    return (row(array, *change) for change in CHANGES for array in ("y", "dLdx", "dLdW"))
+    return (row(array, *change) for change in _changes(axes) for array in ("y", "dLdx", "dLdW"))
 
 
-def _fits(trial: Trial, changed: Settings) -> bool:
-    """Return whether filters with changed stride and dilation stay within the frame: the layer has no index error."""
-    kernel, frame = trial.arguments["W"].shape[2:], each(trial.case.settings["padding"])
-    of_axes = zip(
-        trial.y.shape[2:], each(changed["stride"]), each(changed["dilation"]), kernel, trial.x.shape[2:], frame,
-        each(changed["padding"]), strict=True,
+def _fits(settings: Settings, changed: Settings, under: Array, places: Array) -> bool:
+    """Return whether filters with changed stride and dilation stay within what is under them, and its frame."""
+    given = settings["kernel_size"], settings["padding"], changed["stride"], changed["dilation"]
+    of_axes = zip(places.shape[2:], under.shape[2:], zip(*map(each, given), strict=True), strict=True)
+    return all((count - 1) * s + d * (k - 1) + 1 <= side + 2 * p for count, side, (k, p, s, d) in of_axes)
+
+
+def filter_mistakes(axes: int) -> Iterator[Mistake]:
+    """Yield the mistakes of a layer that turns its filters around, or does not when it should."""
+    turned = "turned by 180 degrees" if axes == 2 else "turned around"
+
+    def turn(trial: Trial) -> Array:
+        return np.flip(trial.arguments["W"], axis=tuple(range(-axes, 0)))
+
+    yield Mistake(
+        "filter-flipped", "y", f"y is computed with the filter {turned}: do not flip it",
+        lambda trial: trial.reference(W=turn(trial)),
     )  # fmt: skip
-    return all(
-        (count - 1) * s + d * (k - 1) + 1 <= side + 2 * p and before <= 2 * p
-        for count, s, d, k, side, p, before in of_axes
-    )
+    yield Mistake(
+        "filter-not-flipped", "dLdx",
+        f"dLdx is computed with the filter {turned}: it is flipped once too often, or not at all",
+        lambda trial: trial.gradient(trial.dLdy, W=turn(trial))["x"],
+    )  # fmt: skip
 
 
-def _cut(trial: Trial, changed: Settings) -> Array:
-    """Return y under other settings, cut to its right size; padding is moved, not made more or less."""
-    before = zip(each(changed["padding"]), trial.x.shape[2:], strict=True)
-    framed = np.pad(trial.x, [(0, 0), (0, 0), *((p, 10 * side) for p, side in before)])
-    settings = {**changed, **_NO_PADDING(changed)}
-    y = correlation(framed, trial.arguments["W"], trial.arguments["b"], **settings)
-    return y[tuple(slice(side) for side in trial.y.shape)]
+def _forward(trial: Trial, settings: Settings) -> Array | None:
+    """Return y under other settings, cut to its size; padding is moved, not made more or less."""
+    at, x = trial.arguments, trial.x
+    before, room = each(settings["padding"]), each(trial.case.settings["padding"])
+    if any(b > 2 * r for b, r in zip(before, room, strict=True)):
+        return None
+    framed = np.pad(x, [(0, 0), (0, 0), *((b, 4 * r + 9) for b, r in zip(before, room, strict=True))])
+    y = correlation(framed, at["W"], at["b"], **{**settings, "padding": like(settings["padding"], 0)})
+    y = y[tuple(map(slice, trial.y.shape))]
+    return y if y.shape == trial.y.shape else None
 
 
-def _turned(trial: Trial) -> Array:
-    W = trial.arguments["W"]
-    return np.flip(W, axis=tuple(range(2, W.ndim)))
+def one_position(maps: Array, index: int) -> Array:
+    """Return maps (n, c, ...) with zeros everywhere but at the first or last position."""
+    one, at = np.zeros(maps.shape), last([index] * (maps.ndim - 2))
+    one[at] = maps[at]
+    return one
 
 
-def _assigned(trial: Trial) -> Array:
+def _overwritten_by_windows(trial: Trial) -> Array:
     """Return dLdx if every window assigned its part where it should add it."""
     dLdx, part, ones = np.zeros(trial.x.shape), np.zeros(trial.dLdy.shape), np.ones(trial.arguments["W"].shape)
     for place in np.ndindex(part.shape[2:]):
-        at = (slice(None), slice(None), *place)
-        part[at] = 1
+        part[last(place)] = 1
         window = trial.gradient(part, W=ones)["x"] != 0
-        part[at] = trial.dLdy[at]
-        dLdx[window] = trial.gradient(part)["x"][window]
-        part[at] = 0
+        dLdx[window] = trial.gradient(part * trial.dLdy)["x"][window]
+        part[last(place)] = 0
     return dLdx
 
 
-def _assigned_by_taps(trial: Trial) -> Array:
+def _overwritten_by_taps(trial: Trial) -> Array:
     """Return dLdx if every entry of the filter assigned its part where it should add it."""
     dLdx, W = np.zeros(trial.x.shape), trial.arguments["W"]
-    for tap in np.ndindex(W.shape[2:]):
+    for entry in np.ndindex(W.shape[2:]):
         one = np.zeros(W.shape)
-        one[last(tap)] = 1
+        one[last(entry)] = 1
         reached = trial.gradient(np.ones(trial.y.shape), W=one)["x"] != 0
         dLdx[reached] = trial.gradient(trial.dLdy, W=one * W)["x"][reached]
     return dLdx
-
-
-def _last_position(trial: Trial) -> Array:
-    u, at = np.zeros(trial.dLdy.shape), last([-1] * (trial.dLdy.ndim - 2))
-    u[at] = trial.dLdy[at]
-    return trial.gradient(u)["W"]
 
 
 def _tiled(trial: Trial) -> Array | None:
@@ -298,68 +431,114 @@ def _tiled(trial: Trial) -> Array | None:
     return np.concatenate([first] * groups, axis=1) if groups > 1 else None
 
 
-def _interleaved_output(trial: Trial) -> Array | None:
+def _first_group_takes_all(trial: Trial) -> Array | None:
+    """Return dLdx if every group writes to the channels of the first."""
+    groups, (n, c, *sides) = trial.case.settings["groups"], trial.x.shape
+    dLdx = np.zeros(trial.x.shape)
+    dLdx[:, : c // groups] = trial.gradient(trial.dLdy)["x"].reshape(n, groups, c // groups, *sides).sum(axis=1)
+    return None if groups == 1 else dLdx
+
+
+def interleaved(array: Array, groups: int) -> Array | None:
+    """Return the array with the first channel of each group first, then the second of each, and so on."""
+    if groups == 1 or groups == array.shape[1]:
+        return None
+    return array.reshape(len(array), groups, -1, *array.shape[2:]).swapaxes(1, 2).reshape(array.shape)
+
+
+def interleaved_output(trial: Trial) -> Array | None:
     """Return y if its channels go round the groups in turn, and the bias is then added."""
-    b = trial.arguments["b"].reshape(-1, *[1] * (trial.y.ndim - 2))
+    b = column(trial.arguments["b"], trial.y.ndim - 2)
     mixed = interleaved(trial.y - b, trial.case.settings["groups"])
     return None if mixed is None else mixed + b
 
 
+def first_biases(trial: Trial) -> Array:
+    """Return y with the bias of the first filter of each group."""
+    b = trial.arguments["b"]
+    of_group = len(b) // trial.case.settings["groups"]
+    return np.asarray(trial.y + column(np.repeat(b[::of_group], of_group) - b, trial.y.ndim - 2))
+
+
 def _edge_repeated(trial: Trial) -> Array:
     at, settings = trial.arguments, trial.case.settings
-    framed = _framed(trial.x, each(settings["padding"]), mode="edge")
-    return correlation(framed, at["W"], at["b"], **{**settings, **_NO_PADDING(settings)})
+    framed = in_frame(trial.x, settings["padding"], mode="edge")
+    return correlation(framed, at["W"], at["b"], **{**settings, "padding": like(settings["padding"], 0)})
 
 
-MISTAKES = (
-    Mistake("filter-flipped", "y", "y is computed with the filter turned around: do not flip it",
-            lambda trial: trial.reference(W=_turned(trial))),
-    Mistake("filter-not-flipped", "dLdx",
-            "dLdx is computed with the filter turned around: it is flipped once too often, or not at all",
-            lambda trial: trial.gradient(trial.dLdy, W=_turned(trial))["x"]),
-    *_of_settings(),
-    Mistake("not-accumulated", "dLdx",
-            "dLdx is that of the last window over each entry; windows overlap, so add with +=", _assigned),
-    Mistake("not-accumulated", "dLdx",
-            "dLdx is that of the last entry of the filter over each; windows overlap: += for =", _assigned_by_taps),
-    Mistake("not-accumulated", "dLdW", "dLdW is that of the last position; sum over all with +=", _last_position),
-    Mistake("groups-ignored", "y", "y reads the channels of the first group in every group",
-            lambda trial: None if (x := _tiled(trial)) is None else trial.reference(x=x)),
-    Mistake("groups-ignored", "dLdW", "dLdW reads the channels of the first group in every group",
-            lambda trial: None if (x := _tiled(trial)) is None else trial.gradient(trial.dLdy, x=x)["W"]),
-    Mistake("channels-mixed", "y", "y has its groups interleaved, as if channel i belonged to group i modulo groups",
-            _interleaved_output),
-    Mistake("channels-mixed", "dLdx",
-            "dLdx has its groups interleaved, as if channel i belonged to group i modulo groups",
-            lambda trial: interleaved(trial.gradient(trial.dLdy)["x"], trial.case.settings["groups"])),
-    Mistake("padding-value", "y", "y has a frame that repeats the edge of x; it should be of zeros",
-            _edge_repeated),
-    Mistake("bias-not-summed", "dLdb", "dLdb is summed over the positions only: sum over the batch too",
-            lambda trial: trial.dLdy.sum(axis=tuple(range(2, trial.dLdy.ndim)))),
-    Mistake("bias-not-summed", "dLdb", "dLdb is that of the first position: sum over all of them",
-            lambda trial: trial.dLdy[last([0] * (trial.dLdy.ndim - 2))].sum(axis=0)),
-)  # fmt: skip
+def _aligned_at_the_end(trial: Trial) -> Array | None:
+    """Return dLdx if the last window ended where the frame does."""
+    given, x = trial.case.settings, trial.x
+    framed = in_frame(x, given["padding"])
+    settings = zip(*(each(given[name]) for name in ("kernel_size", "stride", "dilation")), strict=True)
+    rest = [(side - d * (k - 1) - 1) % s for side, (k, s, d) in zip(framed.shape[2:], settings, strict=True)]
+    dLdx = trial.gradient(trial.dLdy, x=framed, padding=like(given["padding"], 0))["x"]
+    dLdx = np.roll(dLdx, rest, axis=tuple(range(2, x.ndim)))
+    return without_frame(dLdx, given["padding"], x.shape) if any(rest) else None
+
+
+def _bias_mistakes() -> Iterator[Mistake]:
+    def summed(dLdy: Array, *axes: int) -> Array:
+        return np.asarray(dLdy.sum(axis=(*axes, *range(2, dLdy.ndim))))
+
+    yield Mistake(
+        "bias-not-summed", "dLdb", "dLdb is summed over the positions only: sum over the batch too",
+        lambda trial: summed(trial.dLdy),
+    )  # fmt: skip
+    yield Mistake(
+        "bias-not-summed", "dLdb", "dLdb is that of the first position: sum over all of them",
+        lambda trial: summed(one_position(trial.dLdy, 0), 0),
+    )  # fmt: skip
+
+
+def _mistakes(axes: int) -> tuple[Mistake, ...]:
+    return (
+        *filter_mistakes(axes),
+        *mistaken_settings(axes, _forward, lambda trial: (trial.x, trial.y)),
+        Mistake("not-accumulated", "dLdx",
+                "dLdx is that of the last window over each entry; windows overlap, so add with +=",
+                _overwritten_by_windows),
+        Mistake("not-accumulated", "dLdW", "dLdW is that of the last position; sum over all with +=",
+                lambda trial: trial.gradient(one_position(trial.dLdy, -1))["W"]),
+        Mistake("groups-ignored", "y", "y reads the channels of the first group in every group",
+                lambda trial: None if (x := _tiled(trial)) is None else trial.reference(x=x)),
+        Mistake("groups-ignored", "dLdW", "dLdW reads the channels of the first group in every group",
+                lambda trial: None if (x := _tiled(trial)) is None else trial.gradient(trial.dLdy, x=x)["W"]),
+        Mistake("groups-ignored", "dLdx", "dLdx has what belongs to all groups in the channels of the first",
+                _first_group_takes_all),
+        Mistake("channels-mixed", "y",
+                "y has its groups interleaved, as if channel i belonged to group i modulo groups",
+                interleaved_output),
+        Mistake("bias-missing", "y", "y has in each group the bias of its first filter; each filter has its own",
+                first_biases),
+        Mistake("not-accumulated", "dLdx",
+                "dLdx is that of the last entry of the filter over each; windows overlap: += for =",
+                _overwritten_by_taps),
+        Mistake("padding-value", "y", "y has a frame that repeats the edge of x; it should be of zeros",
+                _edge_repeated),
+        Mistake("shifted", "dLdx",
+                "dLdx is moved by what the stride leaves over; that belongs at the end",
+                _aligned_at_the_end),
+        Mistake("channels-mixed", "dLdx",
+                "dLdx has its groups interleaved, as if channel i belonged to group i modulo groups",
+                lambda trial: interleaved(trial.gradient(trial.dLdy)["x"], trial.case.settings["groups"])),
+        *(_bias_mistakes() if axes != 2 else ()),  # of images the knobs of every layer say so
+    )  # fmt: skip
 
 
 # Calls to refuse
 
 
-def narrower(case: Case) -> Array:
-    """Return x with a last axis too short for the window, or without entries."""
-    settings = case.settings
-    reach = each(settings.get("dilation", 1))[-1] * (each(settings["kernel_size"])[-1] - 1) + 1
-    return case.arrays["x"][..., : max(0, reach - 1 - 2 * each(settings["padding"])[-1])]
+def bad_arguments(reference: Callable[..., Array], axes: int) -> tuple[BadArgument, ...]:
+    """Return the calls that any layer of images and channels should refuse."""
 
+    def upstream(case: Case, axis: int) -> Array:
+        return grown(reference(**case.arrays, **case.settings), axis)
 
-def _y(case: Case) -> Array:
-    given: dict[str, Any] = {**case.arrays, **case.settings}
-    return correlation(**given)
-
-
-BAD_ARGUMENTS = (
-    forward_of("forward, x without the axis of the batch", lambda case: case.arrays["x"][0]),
-    forward_of("forward, x with a channel too many", lambda case: grown(case.arrays["x"], 1)),
-    forward_of("forward, x narrower than the filter", narrower),
-    backprop_of("backprop, dLdy of the shape of a larger y", lambda case: grown(_y(case), 2)),
-    backprop_of("backprop, dLdy of another batch size", lambda case: grown(_y(case), 0)),
-)  # fmt: skip
+    return (
+        forward_of(f"forward, x of rank {axes + 1}", lambda case: case.arrays["x"][0]),
+        forward_of("forward, x with a channel too many", lambda case: grown(case.arrays["x"], 1)),
+        forward_of("forward, x without entries", lambda case: case.arrays["x"][:, :, :0]),
+        backprop_of("backprop, dLdy of the shape of a larger y", lambda case: upstream(case, 2)),
+        backprop_of("backprop, dLdy of another batch size", lambda case: upstream(case, 0)),
+    )  # fmt: skip

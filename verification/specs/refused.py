@@ -28,9 +28,3 @@ def grown(array: Array, axis: int) -> Array:
 def shorter_than(setting: str, axis: int) -> Callable[[Case], Array]:
     """Return the function from a case to its x with one less than this setting of it left along the axis."""
     return lambda case: case.arrays["x"].take(range(case.settings[setting] - 1), axis=axis)
-
-
-def narrower_than_the_window(case: Case) -> Array:
-    """Return x a column too narrow for a window of kernel_size, or without any."""
-    reach = case.settings.get("dilation", (1, 1))[1] * (case.settings["kernel_size"][1] - 1) + 1
-    return case.arrays["x"][..., : max(0, reach - 1 - 2 * case.settings["padding"][1])]

@@ -14,23 +14,27 @@ from verification.case import Array, Case, unusual, whole
 from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
-from verification.specs.convolution2d import (
-    Pair,
+from verification.specs.axes import fitted
+from verification.specs.convolution_nd import (
     Settings,
     bad_arguments,
     canvas,
-    correlation2d,
+    correlation,
     filter_mistakes,
     first_biases,
-    fitted,
     grouped,
+    groups_work_side_by_side,
     interleaved,
     interleaved_output,
     mistaken_settings,
+    one_position,
     reduced,
     tap,
+    with_gaps,
 )
 from verification.trial import Trial
+
+Pair = tuple[int, int]
 
 
 def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
@@ -67,7 +71,7 @@ def transposed_convolution2d(implementation: Callable[..., Any], **only: Any) ->
             output_padding=(0, 1),
             extra=(13, 13),
         ),
-        bad_arguments=bad_arguments(transposed2d),
+        bad_arguments=bad_arguments(transposed2d, 2),
         properties=(
             is_the_adjoint_of_convolution,
             padding_takes_rows_away_and_output_padding_adds_them,
@@ -150,11 +154,9 @@ def transposed2d(
     with sh - 1 zeros between its rows and one filter with zeros in its gaps at a time; output_padding adds
     rows of zeros at the end, and padding takes rows away at both ends.
     """
-    (n, c, h, w), (_, of_group, kh, kw) = x.shape, W.shape
-    gapped = np.zeros((c, of_group, dilation[0] * (kh - 1) + 1, dilation[1] * (kw - 1) + 1))
-    gapped[:, :, :: dilation[0], :: dilation[1]] = W
-    apart = np.zeros((n, c, (h - 1) * stride[0] + 1 + output_padding[0], (w - 1) * stride[1] + 1 + output_padding[1]))
-    apart[:, :, : (h - 1) * stride[0] + 1 : stride[0], : (w - 1) * stride[1] + 1 : stride[1]] = x
+    (n, c), of_group = x.shape[:2], W.shape[1]
+    gapped, apart = with_gaps(W, dilation), with_gaps(x, stride)
+    apart = np.pad(apart, [(0, 0), (0, 0), *((0, more) for more in output_padding)])
     y = np.zeros((n, of_group * groups, *(a + g - 1 for a, g in zip(apart.shape[2:], gapped.shape[2:], strict=True))))
     for i, channel, k in np.ndindex(n, c, of_group):
         y[i, channel // (c // groups) * of_group + k] += convolve2d(apart[i, channel], gapped[channel, k])
@@ -176,7 +178,7 @@ def transposed2d_gradient(
     framed = canvas(u, grouped, kernel, stride, padding, dilation)
     filters, dLdx, dLdW = W.reshape(groups, c // groups, of_group, *kernel), np.zeros(grouped.shape), np.zeros(W.shape)
     for i, j in np.ndindex(*kernel):
-        met = framed[tap(i, j, x, stride, dilation)]
+        met = framed[tap((i, j), x, stride, dilation)]
         dLdx += np.einsum("ngfhw,gcf->ngchw", met, filters[..., i, j])
         dLdW[..., i, j] = np.einsum("ngchw,ngfhw->gcf", grouped, met).reshape(c, of_group)
     return {"x": dLdx.reshape(x.shape), "W": dLdW, "b": dLdy.sum(axis=(0, 2, 3))}
@@ -193,7 +195,7 @@ def is_the_adjoint_of_convolution(trial: Trial) -> None:
     """
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
     u = trial.whole("u", y.shape)
-    C_u = correlation2d(u, trial.arguments["W"], np.zeros(trial.x.shape[1]), **trial.case.settings)
+    C_u = correlation(u, trial.arguments["W"], np.zeros(trial.x.shape[1]), **trial.case.settings)
     linear = y - trial.arguments["b"][:, np.newaxis, np.newaxis]
     if not trial.same_inner_product((u, linear), (C_u, trial.x)):
         trial.compare("forward(x)", y, trial.y, ": it is not the adjoint of convolution")
@@ -210,22 +212,6 @@ def padding_takes_rows_away_and_output_padding_adds_them(trial: Trial) -> None:
     expected = longer[:, :, p : longer.shape[2] - p, q : longer.shape[3] - q] + b[:, np.newaxis, np.newaxis]
     because = ": it should be that without padding, longer by output_padding, then cropped"
     trial.compare("forward(x)", trial.layer().forward(trial.x), expected, because)
-
-
-def groups_work_side_by_side(trial: Trial) -> None:
-    """Forward(x)'s channels of each group == forward(the group's channels) of a layer of its filters alone."""
-    groups, W, b = trial.case.settings["groups"], trial.arguments["W"], trial.arguments["b"]
-    y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
-    group = trial.pick("group", range(groups))
-    channels, maps = (slice(group * size, (group + 1) * size) for size in (len(W) // groups, W.shape[1]))
-    alone = trial.other(
-        {"W": W[channels], "b": b[maps]},
-        in_channels=len(W) // groups, out_channels=W.shape[1], groups=1,
-    )  # fmt: skip
-    because = f" for group {group} of {groups}: it should be what the group gives alone"
-    expected = y.copy()
-    expected[:, maps] = trial.expect_shape("forward(x)", alone.forward(trial.x[:, channels]), y[:, maps].shape)
-    trial.compare("forward(x)", y, expected, because)
 
 
 # Mistakes
@@ -278,19 +264,13 @@ def _bias_only_where_x_reaches(trial: Trial) -> Array:
     return np.asarray(y - added * trial.arguments["b"][:, np.newaxis, np.newaxis])
 
 
-def _last_only(x: Array) -> Array:
-    last = np.zeros(x.shape)
-    last[:, :, -1, -1] = x[:, :, -1, -1]
-    return last
-
-
 MISTAKES = (
     Mistake("bias-missing", "y", "y has no bias in what output_padding adds", _bias_only_where_x_reaches),
-    *filter_mistakes(),
-    *mistaken_settings(_forward, lambda trial: (trial.y, trial.x)),
+    *filter_mistakes(2),
+    *mistaken_settings(2, _forward, lambda trial: (trial.y, trial.x)),
     Mistake(
         "not-accumulated", "dLdW", "dLdW is that of the last position of x; sum over all with +=",
-        lambda trial: trial.gradient(trial.dLdy, x=_last_only(trial.x))["W"],
+        lambda trial: trial.gradient(trial.dLdy, x=one_position(trial.x, -1))["W"],
     ),
     Mistake(
         "not-accumulated", "y", "y is that of the last window over each entry; windows overlap, so add with +=",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from verification import SpecError, adapted, check, checking, convolution2d, relu
-from verification.catalogue.convolution2d import BUGS
+from verification.catalogue.convolution_nd import BUGS
 from verification.isolated import isolated
 from verification.properties import properties
 
