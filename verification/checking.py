@@ -70,9 +70,8 @@ def check(
     items = properties(spec)
     drawn = [item for item in items if item.cases is spec.cases]
     spec.clock.share = 0.5
-    outcomes = dict(zip(drawn, survey(spec, drawn, profile, seed, progress), strict=True))
+    outcomes, known = survey(spec, drawn, profile, seed, progress)
     excluded = restricted(spec)
-    known = frozenset().union(*(outcome.wrong for outcome in outcomes.values()))
     # A large case takes long to simplify, and is of no use beside a small one.
     small = any(outcome.case and item.kind == "required" for item, outcome in outcomes.items())
     spec.clock.share = 0.75

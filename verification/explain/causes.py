@@ -1,6 +1,6 @@
 """Finds the causes of what is wrong with a layer: of each why, where and the smallest case."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,9 +19,9 @@ from verification.explain.observed import DRAWN, Observed, entries_of
 from verification.explain.why import Why, explain
 from verification.failure import NO_ARRAY, PropertyFailed
 from verification.observe import Answer, Row, ask, failure_of, tell
-from verification.properties import of_gradients
-from verification.search import Asking, search
-from verification.spec import LayerSpec
+from verification.properties import Collected, of_gradients
+from verification.search import search
+from verification.spec import LayerSpec, Property
 from verification.trial import Trial
 
 __all__ = ["Observed", "causes", "why_at_ties"]
@@ -56,11 +56,9 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
     wrong = [row for row in concerned if group.is_wrong(row)]
     if group.array != "y":  # a script calls forward first
         wrong = [row for row in wrong if failure_of(row, "y") is None] or wrong
-    item = Asking(
-        _asking(group, forward_raises=failure_of(wrong[0], "y") is not None),
-        "required",
-        spec.cases if spec.usual is None else spec.cases | spec.usual,
-    )
+    is_right = _is_right(group, forward_raises=failure_of(wrong[0], "y") is not None)
+    cases = spec.cases if spec.usual is None else spec.cases | spec.usual
+    item = Collected(is_right, "required", cases, plain=True)
     outcome = search(spec, item, quiet(100), seed)
     if outcome.failure is None:
         outcome.fail(spec, item, min(wrong, key=lambda row: entries_of(row.case)).case)
@@ -84,7 +82,7 @@ def _cause(observed: Observed, group: Group, seed: int) -> Cause:
     )
 
 
-def _asking(group: Group, forward_raises: bool) -> Callable[[Trial], None]:
+def _is_right(group: Group, forward_raises: bool) -> Property:
     """Return the property that an array is right, which fails where this group is wrong."""
 
     def is_right(trial: Trial) -> None:

@@ -67,6 +67,8 @@ class Collected:
     function: Property
     kind: str
     cases: SearchStrategy[Case]
+    plain: bool
+    """Whether it asks plain questions."""
     known: frozenset[str] = frozenset()
     """For a property that has cases of its own: the arrays that are known to be wrong, which it does not judge."""
 
@@ -74,11 +76,6 @@ class Collected:
     def name(self) -> str:
         """The property's sentence."""
         return self.function.__name__
-
-    @property
-    def plain(self) -> bool:
-        """Whether it asks plain questions."""
-        return self.function in PLAIN
 
     def check(self, trial: Trial) -> None:
         """Try it; raise PropertyFailed if it does not hold, NotJudged if the case has nothing to judge."""
@@ -162,7 +159,7 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     """Return the properties that apply to the spec; one that cannot apply is not among them."""
     if not spec.deterministic:
         own = (*spec.properties, arguments_are_left_alone)
-        return tuple(Collected(function, "required", spec.cases) for function in own)
+        return tuple(Collected(function, "required", spec.cases, plain=False) for function in own)
     exact, images, gradients = not spec.rtol, spec.batch_independent, bool(spec.gradients)
     batches = not (isinstance(spec.make, Adapted) and spec.make.one_image)
     table: list[tuple[Property, str, bool]] = [
@@ -192,5 +189,7 @@ def properties(spec: LayerSpec) -> tuple[Collected, ...]:
     if spec.extremes is not None:
         own_cases[extremes_come_out_right] = spec.extremes
     return tuple(
-        Collected(function, kind, own_cases.get(function, spec.cases)) for function, kind, applies in table if applies
+        Collected(function, kind, own_cases.get(function, spec.cases), plain=function in PLAIN)
+        for function, kind, applies in table
+        if applies
     )

@@ -19,7 +19,7 @@ from verification.catalogue.max_pooling import BUGS as MAX_POOLING_BUGS
 from verification.drawing import quiet
 from verification.failure import Entry, PropertyFailed
 from verification.properties import properties
-from verification.search import explain, search
+from verification.search import run_again, search
 
 pytestmark = pytest.mark.usefixtures("undiagnosed")
 
@@ -89,7 +89,7 @@ def test_one_wrong_entry_at_a_real_size_is_named():
     spec = convolution(BUGS[convolution]["dLdW_slightly_off"].layer)
     (item,) = [item for item in properties(spec) if item.name == "is_exact_at_a_realistic_size"]
     assert spec.realistic
-    failure, _ = explain(spec, item, spec.realistic)
+    failure, _ = run_again(spec, item, spec.realistic)
     (entry,) = failure.entries
     assert entry.index == (7, 2, 2, 2)
     assert entry.expected == np.rint(entry.expected)
