@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import update_wrapper
-from itertools import count
 from typing import IO, Any
 
 from verification.adapters.objects import AdaptedObject
@@ -65,7 +64,6 @@ class IsolatedMake:
     def __init__(self, make: Callable[..., Any], limits: Limits) -> None:
         update_wrapper(self, make, updated=())
         self._limits, self._budget = limits, Budget(limits.timeout)
-        self._numbers = count()
         self._session: Session | None = None
 
     def __getattr__(self, name: str) -> Any:
@@ -76,7 +74,7 @@ class IsolatedMake:
         self._budget.check()
         if self._session is None or not self._session.child.alive:
             self._session = Session(Fork(self._limits, make=self.__wrapped__), self._budget)
-        return IsolatedLayer(self._session, self._numbers, LAYER, list(args), kwargs)
+        return IsolatedLayer(self._session, LAYER, list(args), kwargs)
 
 
 class IsolatedLayer(RemoteLayer):

@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol
 from verification.case import Array
 from verification.failure import Stopped
 from verification.judge import sandbox
-from verification.judge.child import frames
+from verification.judge.child import protocol
 
 OUTPUT = 64 << 10
 """Bytes kept of what a child prints."""
@@ -61,22 +61,22 @@ class Running(Protocol):
     def kill(self) -> None: ...  # noqa: D102
 
 
-@dataclass
 class Child:
-    """One child process. `isolation` says how it is kept apart, `late` whether it was ended for taking too long."""
+    """One child process.
 
-    limits: Limits
-    isolation: str = ""
-    output: bytearray = field(default_factory=bytearray)
+    isolation    how it is kept apart, in words
+    output       the first that it printed
+    late         whether it was ended for taking too long
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.isolation, self.output, self.late = limits, "", bytearray(), False
         self._process: Running | None = None
-        self.late = False
         self._pending, self._waiting = memoryview(b""), False
-        wrapped = sandbox.bubblewrap(self.limits.given) if self.limits.sandbox is not False else None
+        wrapped = sandbox.bubblewrap(limits.given) if limits.sandbox is not False else None
         if wrapped and self._start(wrapped):
             return
-        if self.limits.sandbox:
+        if limits.sandbox:
             why = "it does not work here" if wrapped else "it is not installed (Debian's package bubblewrap)"
             raise SandboxError(f"a sandbox is required, and needs bubblewrap: {why}")
         if not self._start([]):
@@ -96,12 +96,12 @@ class Child:
         limit = ANSWER + 64 * sum(array.nbytes for array in arrays)
         seconds = self.limits.timeout if timeout is None else timeout
         deadline = time.monotonic() + seconds
-        self._pending = memoryview(frames.pack({**question, "nonce": nonce}, arrays))
+        self._pending = memoryview(protocol.pack({**question, "nonce": nonce}, arrays))
         try:
             with contextlib.suppress(OSError):  # the child is gone, as the answer will say
                 self._write()
-            header, returned = frames.read(lambda count: self._exactly(count, deadline), limit)
-        except frames.FrameError as error:
+            header, returned = protocol.read(lambda count: self._exactly(count, deadline), limit)
+        except protocol.FrameError as error:
             self.stop()
             raise Stopped(f"{doing} wrote something else than an answer to the judge: {error}") from None
         except TimeoutError:
@@ -150,8 +150,8 @@ class Child:
             self._poll.register(end, select.POLLIN)
         try:
             deadline = time.monotonic() + START
-            header, _ = frames.read(lambda count: self._exactly(count, deadline), 0)
-        except (EOFError, OSError, TimeoutError, frames.FrameError):
+            header, _ = protocol.read(lambda count: self._exactly(count, deadline), 0)
+        except (EOFError, OSError, TimeoutError, protocol.FrameError):
             self.stop()
             return False
         self.isolation = sandbox.BUBBLEWRAP if wrapped else sandbox.LIMITS_ONLY

@@ -13,11 +13,9 @@ import numpy as np
 from verification.case import Array
 from verification.failure import Stopped
 from verification.instance import Held, Instance, memory_of
+from verification.judge.child.protocol import ITEMS
 from verification.judge.process import Child, Limits
 from verification.judge.session import Budget, Session, plain
-
-ITEMS = 16
-"""Items of a result that are held."""
 
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
@@ -27,8 +25,10 @@ ALONE = 12
 
 
 Place = int | list[Any] | None
-"""Where the child finds an array: its number if it is held there, None if it is the next of the message; or number,
-strides and whether it may be written into, if it is the next of the message and to be held from now on."""
+"""Where the child finds an array: see child/protocol.py."""
+
+_NUMBERS = count()
+"""What layers and held arrays are called, in whatever child they are."""
 
 
 class RemoteHeld(Held):
@@ -52,8 +52,8 @@ class RemoteHeld(Held):
 class RemoteLayer(Instance):
     """A layer in the child, under a number; it is made there with the first call."""
 
-    def __init__(self, session: Session, numbers: "count[int]", name: str, args: Sequence[Any], kwargs: Any) -> None:
-        self.session, self.numbers, self.number = session, numbers, next(numbers)
+    def __init__(self, session: Session, name: str, args: Sequence[Any], kwargs: Any) -> None:
+        self.session, self.number = session, next(_NUMBERS)
         self.made, self.making = False, (name, args, kwargs)
         self.attributes: dict[str, Array | Held] = {}
         weakref.finalize(self, session.forgotten.append, self.number)
@@ -64,7 +64,7 @@ class RemoteLayer(Instance):
 
     def call_and_hold(self, method: str, *given: Array | Held) -> Any:
         """Call a method; return its result with every array in it held."""
-        numbers = [next(self.numbers) for _ in range(ITEMS)]
+        numbers = [next(_NUMBERS) for _ in range(ITEMS)]
         items, _ = self._ask(method, "call_and_hold", [method, numbers], given)
         if items is None:
             return RemoteHeld(self.session, numbers[0])
@@ -78,7 +78,7 @@ class RemoteLayer(Instance):
 
     def get_held(self, name: str) -> Held:
         """Return an attribute, held."""
-        held = next(self.numbers)
+        held = next(_NUMBERS)
         self._ask(f"reading {name}", "get_held", [name, held])
         return RemoteHeld(self.session, held)
 
@@ -91,7 +91,7 @@ class RemoteLayer(Instance):
 
     def hold(self, array: Array) -> Held:
         """Hold this array, in its own memory layout."""
-        return RemoteHeld(self.session, next(self.numbers), array)
+        return RemoteHeld(self.session, next(_NUMBERS), array)
 
     def sharing(self, held: Sequence[Held]) -> list[tuple[int, int]]:
         """Return the pairs of these arrays, by their places, that share memory."""
@@ -170,7 +170,6 @@ class Submission:
         self.isolation = ""
         self.output = b""
         self._session: Session | None = None
-        self._numbers = count()
         self.new_budget()
         self.loaded = self._load()
 
@@ -192,7 +191,7 @@ class Submission:
             self._load()
         session = self._session
         assert session
-        return RemoteLayer(session, self._numbers, name, list(args), kwargs)
+        return RemoteLayer(session, name, list(args), kwargs)
 
     def run_alone(self) -> tuple[list[str], str, bool]:
         """Run the whole file by itself in a new child; return the lines that its accuracy test printed.

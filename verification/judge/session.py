@@ -1,6 +1,6 @@
 """A child process and what its answers mean: nothing of them is trusted.
 
-The protocol stands in child/worker.py.
+The protocol stands in child/protocol.py.
 """
 
 import builtins

@@ -3,31 +3,7 @@
 Started as `python -I worker.py ANSWERS MEMORY SECONDS THREADS PATH...`: a file descriptor for the answers, the limits,
 and where packages are. It has no right answer and no verdict: whatever the submission does to it, it can only answer.
 
-The protocol: a message is a JSON header and arrays (frames.py). After a first message, that it has started, the child
-answers each question before the next is asked.
-
-A question is {"nonce", "do": a step, "with": its arguments, "make": a layer to be made first or null, "forget":
-numbers}. What layers and arrays that are held are called, the parent decides: numbers, until they are to be forgotten.
-A layer is made from [number, class, args, kwargs, {attribute: place}]. A place says where an array is found: null for
-the next of the message, a number for one that is held, [number, strides, writeable] for the next of the message, to be
-held from now on in this memory layout.
-
-An answer is {"nonce", "result"}, or {"nonce", "raised": {"type", "base", "message", "where"}, "made"} for what was
-raised, where "made" is false if it was by the making of the layer.
-
-    load filename wanted seed                    run the file, which is the array; return what it defines
-    call layer method places                     call a method; return what it returns
-    call_and_hold layer method numbers places    the same, but hold what it returns; return how many items, or null
-    get layer name []                            return an attribute
-    get_held layer name number []                hold an attribute
-    set layer name places                        set an attribute
-    sharing layer places                         return the pairs of these arrays that share memory
-    read number; write number force              return an array that is held, or write the array into it
-    run_alone filename seed                      run the whole file, which is the array; return what it raised
-    titles filename seed data                    run the script of question 5, which is the array; return what it shows
-
-What a layer returns is described by {"kind": "array"} for the next array of the message, {"kind": "other array"},
-{"kind": "number", "value"}, {"kind": "tuple" or "list", "items", "length"}, or {"kind": "other", "type", "text"}.
+What it is asked and what it answers stands in protocol.py.
 """
 
 import importlib.util
@@ -45,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from verification.judge.child import definitions, frames, limits, titles
+    from verification.judge.child import definitions, limits, protocol, titles
 else:
 
     def _beside(name):
@@ -55,13 +31,10 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    definitions, frames, limits, titles = map(_beside, ("definitions", "frames", "limits", "titles"))
+    definitions, limits, protocol, titles = map(_beside, ("definitions", "limits", "protocol", "titles"))
 
 TEXT = 2000
 """Characters of a text, of an error or of what is no array, that an answer holds."""
-
-ITEMS = 16
-"""Items of a result that an answer holds."""
 
 
 class Worker:
@@ -73,20 +46,20 @@ class Worker:
         self.given: Iterator[Any] = iter(())  # arrays of the question
         self.returned: list[Any] = []  # arrays of the answer
 
-    def answer(self, request: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
-        """Do the step of a request; return the answer and its arrays."""
+    def answer(self, question: dict[str, Any], given: list[Any]) -> tuple[dict[str, Any], list[Any]]:
+        """Do the step of a question; return the answer and its arrays."""
         self.given, self.returned, made = iter(given), [], False
-        for number in request["forget"]:
+        for number in question["forget"]:
             self.kept.pop(number, None)
         try:
             with np.errstate(all="ignore"):  # as the suite does where there is no child
-                if request["make"]:
-                    self.make(*request["make"])
+                if question["make"]:
+                    self.make(*question["make"])
                 made = True
-                result = getattr(self, f"do_{request['do']}")(*request["with"])
+                result = getattr(self, f"do_{question['do']}")(*question["with"])
         except BaseException as error:  # SystemExit and KeyboardInterrupt are the submission's too
-            return {"nonce": request["nonce"], "raised": self.raised(error), "made": made}, []
-        return {"nonce": request["nonce"], "result": result}, self.returned
+            return {"nonce": question["nonce"], "raised": self.raised(error), "made": made}, []
+        return {"nonce": question["nonce"], "result": result}, self.returned
 
     def make(self, number: int, name: str, args: list[Any], kwargs: dict[str, Any], attributes: dict[str, Any]) -> None:
         """Make a layer, and set its attributes."""
@@ -108,7 +81,7 @@ class Worker:
     def described(self, value: Any) -> dict[str, Any]:
         """Return the JSON for what a layer returned; its arrays go with the answer."""
         if isinstance(value, tuple | list):
-            items = [self.item(item) for item in value[:ITEMS]]
+            items = [self.item(item) for item in value[: protocol.ITEMS]]
             return {"kind": "tuple" if isinstance(value, tuple) else "list", "items": items, "length": len(value)}
         return self.item(value)
 
@@ -162,7 +135,7 @@ class Worker:
         result = getattr(self.kept[number], method)(*map(self.found, places))
         if isinstance(result, tuple | list):
             self.kept |= dict(zip(numbers, result, strict=False))
-            return min(len(result), ITEMS)
+            return min(len(result), protocol.ITEMS)
         self.kept[numbers[0]] = result
         return None
 
@@ -247,25 +220,25 @@ def _text(value: Any, write: Any = repr) -> str:
 
 
 def main() -> None:
-    """Confine this process, and answer requests."""
+    """Confine this process, and answer questions."""
     answers, memory, seconds, threads = map(int, sys.argv[1:5])
     sys.path += [path for path in sys.argv[5:] if path not in sys.path]
-    requests = os.dup(0)
+    questions = os.dup(0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv[1:] = []
     sys.modules |= dict.fromkeys(("layers", "mnist", "verification"))  # type: ignore[arg-type]  # not to be imported
     missing = limits.confine(memory, seconds, threads)
-    serve(requests, answers, Worker(), missing)
+    serve(questions, answers, Worker(), missing)
 
 
-def serve(requests: int, answers: int, worker: Worker, missing: list[str]) -> None:
-    """Say that the child has started, and which limits are missing; then answer requests until there are no more."""
+def serve(questions: int, answers: int, worker: Worker, missing: list[str]) -> None:
+    """Say that the child has started, and which limits are missing; then answer questions until there are no more."""
 
     def exactly(count: int) -> bytearray:
         data = bytearray(count)
         rest = memoryview(data)
         while rest:
-            got = os.readv(requests, [rest])
+            got = os.readv(questions, [rest])
             if not got:
                 os._exit(0)
             rest = rest[got:]
@@ -276,13 +249,13 @@ def serve(requests: int, answers: int, worker: Worker, missing: list[str]) -> No
         while view:
             view = view[os.write(answers, view) :]
 
-    send(frames.pack({"missing": missing}))
+    send(protocol.pack({"missing": missing}))
     while True:
-        request, given = frames.read(exactly, sys.maxsize)
-        answer, arrays = worker.answer(request, given)
+        question, given = protocol.read(exactly, sys.maxsize)
+        answer, arrays = worker.answer(question, given)
         with suppress(Exception):  # closed, or replaced
             sys.stdout.flush()
-        send(frames.pack(answer, arrays))
+        send(protocol.pack(answer, arrays))
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ def found(name, depth=1):
 
 def send(answer, *frames):
     """Answer the question being asked in the worker's place, and end."""
-    request = found("request")
-    header = {"nonce": request["nonce"], "arrays": len(frames), **answer}
+    question = found("question")
+    header = {"nonce": question["nonce"], "arrays": len(frames), **answer}
     parts = [len(part).to_bytes(8, "big") + part for part in (json.dumps(header).encode(), *frames)]
     message = b"".join(parts)
     message = len(message).to_bytes(8, "big") + message
@@ -37,8 +37,8 @@ class nn_max_pooling_layer:
         pass
 
     def forward(self, x):
-        request = found("request")
-        if request["do"] == "call_and_hold":
+        question = found("question")
+        if question["do"] == "call_and_hold":
             send({"result": COUNTS[x.size % len(COUNTS)]})
             time.sleep(0.01)
             os._exit(0)

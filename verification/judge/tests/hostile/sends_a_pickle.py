@@ -20,8 +20,8 @@ def found(name, depth=1):
 
 def send(answer, *frames):
     """Answer the question being asked in the worker's place, and end."""
-    request = found("request")
-    header = {"nonce": request["nonce"], "arrays": len(frames), **answer}
+    question = found("question")
+    header = {"nonce": question["nonce"], "arrays": len(frames), **answer}
     parts = [len(part).to_bytes(8, "big") + part for part in (json.dumps(header).encode(), *frames)]
     message = b"".join(parts)
     message = len(message).to_bytes(8, "big") + message

@@ -1,9 +1,60 @@
-"""Messages between parent and child: a JSON header and arrays in NumPy's .npy format, each a frame after its length.
+"""The protocol between the judge and a child, in which a submission runs.
 
-The length of all of them comes first.
+A call of a layer travels so:
 
-Whoever reads trusts nothing: a length is checked before memory is allocated for it, an array's dtype and shape
-before it is made, and nothing is ever unpickled.
+    the judge                                     the child
+    RemoteLayer.call (remote.py)
+    Session.ask (session.py): the question
+    Child.ask (process.py): its bytes       ->    serve (worker.py)
+                                                  Worker.answer: makes the layer if it has to, then the step
+                                                  Worker.do_call: calls the method, and describes the result
+    Child.ask: the answer in time, or Stopped <-
+    Session.ask: raises what was raised
+    Session.value: the result, from its description
+
+One question is asked at a time, and answered before the next. The first message is the child's: it has started, and
+{"missing": [...]} names the limits that do not hold there. Neither the child nor what it says is trusted.
+
+A message is a JSON header and arrays in NumPy's .npy format, each a frame after its length; the length of all of them
+comes first. Lengths are 8 bytes, the most significant first. The header says how many "arrays" follow. Whoever reads
+trusts nothing: a length is checked before memory is allocated for it, an array's dtype and shape before it is made,
+and nothing is ever unpickled.
+
+A question is {"nonce", "do": a step, "with": its arguments, "make": a layer to be made first or null, "forget":
+numbers}. The nonce is random, and comes back with the answer. What layers and arrays that are held are called, the
+judge decides: numbers, until they are to be forgotten. A layer is made from [number, class, args, kwargs, {attribute:
+place}], with the first step that needs it.
+
+A place says where an array is found:
+
+    null                            the next of the message
+    number                          one that is held
+    [number, strides, writeable]    the next of the message, to be held from now on in this memory layout
+
+The steps:
+
+    load filename wanted seed                    run the file, which is the array; return what it defines
+    call layer method places                     call a method; return what it returns
+    call_and_hold layer method numbers places    the same, but hold what it returns; return how many items, or null
+    get layer name []                            return an attribute
+    get_held layer name number []                hold an attribute
+    set layer name places                        set an attribute
+    sharing layer places                         return the pairs of these arrays that share memory
+    read number                                  return an array that is held
+    write number force                           write the array into one that is held
+    run_alone filename seed                      run the whole file, which is the array; return what it raised
+    titles filename seed data                    run the script of question 5, which is the array; return what it shows
+
+To add one: a row here, a method do_... of Worker, and what asks for it on the other side.
+
+An answer is {"nonce", "result"}, or {"nonce", "raised": {"type", "base", "message", "where"}, "made"} for what was
+raised, where "made" is false if it was by the making of the layer. What a layer returns is described by one of
+
+    {"kind": "array"}                                  the next array of the message
+    {"kind": "other array"}                            one of no numbers, which does not travel
+    {"kind": "number", "value"}
+    {"kind": "tuple" or "list", "items", "length"}     of the first ITEMS the descriptions
+    {"kind": "other", "type", "text"}
 """
 
 import json
@@ -21,6 +72,9 @@ HEADER = 1 << 20
 
 ARRAYS = 1024
 """Arrays that a message may have."""
+
+ITEMS = 16
+"""Items of a tuple or list that an answer describes, or that are held."""
 
 MAGIC = b"\x93NUMPY\x01\x00"
 
