@@ -80,7 +80,9 @@ SANDBOX = click.option("--require-sandbox", is_flag=True, help="Refuse to run a 
 @click.option("--conv", default="", metavar="NAME", help="The class of the convolution, if it has a name of its own.")
 @click.option("--pool", default="", metavar="NAME", help="The class of the max-pooling, if it has a name of its own.")
 @click.option("--as", "as_spec", default="", metavar="SPEC", help="Check FILE:CLASS by this ready spec: convolution2d.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A keyword of that spec: stride=1.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
+              help="A keyword of that spec: stride=1; kernel_size=2,3 is a pair, height and width; 'batch=[2,4]' and"
+              " 'batch=range(2,5)' are values to draw from; bias=false, square=int.")  # fmt: skip
 @click.option("--accuracy", is_flag=True, help="Print the assignment's accuracy test of each file in full.")
 @click.option(
     "--shape",
@@ -108,9 +110,12 @@ def check(
         raise click.UsageError("--conv, --pool, --accuracy and --require-sandbox need a FILE")
     if settings and not as_spec:
         raise click.UsageError("--set is for keywords of a ready spec: name it, as --as convolution2d")
-    if as_spec and (len(files) != 1 or conv or pool or accuracy or shape or html_file):
-        raise click.UsageError("--as takes one FILE:CLASS, and none of --conv, --pool, --accuracy, --shape, --html")
+    if as_spec and (len(files) != 1 or conv or pool or accuracy or shape):
+        raise click.UsageError("--as takes one FILE:CLASS, and none of --conv, --pool, --accuracy, --shape")
     for path in () if as_spec else files:
+        file, colon, name = str(path).rpartition(":")
+        if colon and name.isidentifier() and Path(file).is_file():
+            raise click.UsageError(f"{path} is a class of a file: name its ready spec too, as --as convolution2d")
         if not path.is_file():
             raise click.BadParameter(f"File {str(path)!r} does not exist.", param_hint="'[FILES]...'")
     from verification.report import SCHEMA
@@ -124,7 +129,7 @@ def check(
     limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
     options: dict[str, Any] = {"examples": examples, "seed": seed, "strict": strict, "seconds": seconds}
     if as_spec:
-        passed, content = _check_as(str(files[0]), as_spec, settings, options, limits)
+        passed, content = _check_as(str(files[0]), as_spec, settings, options, limits, html_file)
     elif files:
         options |= {"conv": conv, "pool": pool, "shape": shape}
         passed, content = _check_files(files, options, limits, accuracy, html_file)
@@ -179,12 +184,13 @@ def _check_layers(
 
 
 def _check_as(
-    target: str, as_spec: str, settings: tuple[str, ...], options: dict[str, Any], limits: "Limits"
-) -> tuple[bool, dict[str, Any]]:
+    target: str, as_spec: str, settings: tuple[str, ...], options: dict[str, Any], limits: "Limits",
+    html_file: Path | None,
+) -> tuple[bool, dict[str, Any]]:  # fmt: skip
     """Check a class of a file by a ready spec and print what is found; return whether it is right, and the JSON."""
     from verification.judge.process import SandboxError
     from verification.judge.ready import judge_as, ready_spec, settings_of
-    from verification.show.printing import print_reports
+    from verification.show.printing import print_notes, print_reports
     from verification.spec import SpecError
 
     file, colon, name = target.rpartition(":")
@@ -194,11 +200,18 @@ def _check_as(
     try:
         with _status(path.name) as show:
             ready, given = ready_spec(as_spec), settings_of(settings)
-            report = judge_as(path.read_bytes(), path.name, name, ready, given, limits=limits, progress=show, **options)
+            source = path.read_bytes()
+            verdict = judge_as(source, path.name, name, ready, given, limits=limits, progress=show, **options)
     except (OSError, SandboxError, SpecError) as error:
         raise click.ClickException(f"{target}: {error}") from None
-    print_reports([report], time.perf_counter() - start)
-    return report.passed, {"layers": [report.to_dict()]}
+    print_notes(verdict)
+    reports = [layer.report for layer in verdict.layers if layer.report]
+    print_reports(reports, time.perf_counter() - start)
+    if html_file:
+        from verification.show.page import page
+
+        _write(html_file, page(verdict))
+    return verdict.passed, {"layers": [report.to_dict() for report in reports]}
 
 
 @contextmanager

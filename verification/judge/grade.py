@@ -108,7 +108,11 @@ def mark(submission: HandedIn, options: Options) -> Marked:
 
 
 def _problems(layers: FileVerdict | None) -> list[str]:
-    return [*filter(None, [layers.problem]), *layers.to_look_at] if layers else []
+    """Return what is to be known of a file beside its layers; of failed imports, if a layer is not right."""
+    if layers is None:
+        return []
+    imports = () if layers.passed else layers.failed_imports
+    return [*filter(None, [layers.problem]), *imports, *layers.to_look_at]
 
 
 def grade(
@@ -188,7 +192,7 @@ def _report(path: Path, strict: bool) -> dict[str, Any]:
     found = {layer["name"]: [Cause.from_dict(cause) for cause in layer["causes"]] for layer in layers}
     causes = {name: [cause for cause in found[name] if cause.required or strict] for name in found}
     return {key: report[key] for key in ("name", "points", "of", "verdict", "problems", "marks")} | {
-        "outcome": file.get("kind") or report["verdict"],
+        "outcome": file.get("outcome") or report["verdict"],
         "outcomes": outcomes,
         "causes": causes,
         "file": path.stem,

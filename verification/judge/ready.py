@@ -1,6 +1,7 @@
 """The verdict on one class of a file by a ready spec: `layerproof check FILE:CLASS --as SPEC --set NAME=VALUE`."""
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,25 +12,37 @@ from verification.checking import check
 from verification.judge.process import Limits
 from verification.judge.remote import Submission
 from verification.judge.session import plain
-from verification.report import Report
+from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.spec import LayerSpec, SpecError
 
 WORDS = {"true": True, "false": False, "int": int}
 """Values of keywords that are no literals."""
 
+RANGE = re.compile(r"range\((\d+), ?(\d+)\)")
+"""A range of values to draw from, as in Python: without the last."""
+
 
 def settings_of(given: Sequence[str]) -> dict[str, Any]:
-    """Return the keywords of NAME=VALUE texts: numbers, true, false, pairs and lists; SpecError for anything else."""
+    """Return the keywords of NAME=VALUE texts: numbers, pairs, lists, ranges, true, false and int; or SpecError."""
     settings = {}
     for text in given:
         name, equals, value = text.partition("=")
         try:
-            settings[name] = WORDS[value.lower()] if value.lower() in WORDS else ast.literal_eval(value)
+            settings[name] = _value(value)
         except (SyntaxError, ValueError):
             equals = ""
         if not equals or not name.isidentifier():
-            raise SpecError(f"--set takes NAME=VALUE, as stride=1, batch=[1,2] or bias=false, not {text!r}")
+            raise SpecError(
+                f"--set takes NAME=VALUE, not {text!r}: a number, as stride=1; a pair, as kernel_size=2,3 (height, width);"
+                " values to draw from, as 'batch=[2,4]' or 'batch=range(2,5)'; true, false or int"
+            )
     return settings
+
+
+def _value(text: str) -> Any:
+    if found := RANGE.fullmatch(text):
+        return range(int(found[1]), int(found[2]))
+    return WORDS[text.lower()] if text.lower() in WORDS else ast.literal_eval(text)
 
 
 def ready_spec(name: str) -> Callable[..., LayerSpec]:
@@ -54,16 +67,19 @@ def judge_as(
     limits: Limits = Limits(),  # noqa: B008  frozen
     seconds: float,
     progress: Callable[[str], None] = lambda _doing: None,
-) -> Report:
-    """Check a class of a file in a child process. SpecError if it is not there, or the settings do not fit."""
+) -> FileVerdict:
+    """Check one class of a file in a child process. SpecError if it is not there, or the settings do not fit."""
     submission = Submission(source, filename, (class_name,), seed, limits)
     try:
         loaded = submission.loaded
         if class_name not in loaded.found:
             why = loaded.error or f"{filename} defines {', '.join(loaded.classes) or 'no class'}"
-            raise SpecError(f"there is no class {plain(class_name)}: {why}")
+            raise SpecError("; ".join([f"there is no class {plain(class_name)}: {why}", *loaded.notes]))
         spec = ready(submission.make(class_name), **settings)
         with np.errstate(all="ignore"):
-            return check(spec, examples=examples, seed=seed, strict=strict, progress=progress, seconds=seconds)
+            report = check(spec, examples=examples, seed=seed, strict=strict, progress=progress, seconds=seconds)
     finally:
         submission.close()
+    layer = LayerVerdict(report.name, class_name, report, "", {})
+    output = plain(submission.output.decode(errors="replace"))
+    return FileVerdict(filename, "", loaded.notes, (layer,), submission.isolation, output)

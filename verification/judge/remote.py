@@ -146,8 +146,9 @@ def _place(given: Array | Held, arrays: list[Array]) -> Place:
 class Loaded:
     """What loading found: the classes wanted with parameters and methods, all classes, notes; or one error.
 
-    runs    whether importing the file runs more than definitions
-    kind    of an error: "syntax error", "empty file", or ""
+    kind            of an error: "syntax error", "empty file", or ""
+    runs            whether importing the file runs more than definitions
+    failed_imports  those of the notes that are of an import
     """
 
     found: Mapping[str, Mapping[str, Any]]
@@ -156,6 +157,7 @@ class Loaded:
     error: str = ""
     kind: str = ""
     runs: bool = False
+    failed_imports: tuple[str, ...] = ()
 
 
 class Submission:
@@ -249,6 +251,7 @@ class Submission:
                 tuple(map(plain, found["classes"])),
                 tuple(map(plain, found["notes"])),
                 runs=found["runs"] is True,
+                failed_imports=tuple(map(plain, found["failed_imports"])),
             )
         except Stopped as stopped:
             return Loaded({}, (), (), str(stopped))

@@ -69,11 +69,12 @@ class LayerVerdict:
 class FileVerdict:
     """The verdict on a file.
 
-    problem   why nothing of it could be checked, in words; or ""
-    kind      "syntax error" or "empty file" where that is why; or ""
-    own       what the accuracy test in the file says, where it was asked
-    notes     top-level statements that raised
-    output    the first that it printed
+    problem         why nothing of it could be checked, in words; or ""
+    kind            "syntax error" or "empty file" where that is why; or ""
+    own             what the accuracy test in the file says, where it was asked
+    notes           top-level statements that raised
+    failed_imports  those of them that lacked what they import
+    output          the first that it printed
     """
 
     file: str
@@ -84,11 +85,19 @@ class FileVerdict:
     output: str = field(default="", compare=False)
     kind: str = ""
     own: OwnTest = field(default_factory=OwnTest)
+    failed_imports: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
         """Whether both layers are right."""
         return bool(self.layers) and all(layer.passed for layer in self.layers)
+
+    @property
+    def outcome(self) -> str:
+        """The verdict on the file in a few words; a failed import counts only if a layer is not right."""
+        if self.passed:
+            return "passed"
+        return self.kind or ("failed import" if self.failed_imports else "failed")
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -165,6 +174,7 @@ class FileVerdict:
             "verdict": "passed" if self.passed else "failed",
             "problem": self.problem or None,
             "kind": self.kind or None,
+            "outcome": self.outcome,
             "notes": list(self.notes),
             "to_look_at": list(self.to_look_at),
             "own_test_ended": self.own.ended or None,
@@ -219,8 +229,9 @@ def judge(
         submission.close()
     output = plain(submission.output.decode(errors="replace"))
     return FileVerdict(
-        filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output, loaded.kind, own
-    )
+        filename, loaded.error, loaded.notes, tuple(found), submission.isolation, output, loaded.kind, own,
+        loaded.failed_imports,
+    )  # fmt: skip
 
 
 def _points(result: Accuracy | str) -> int:

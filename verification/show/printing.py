@@ -35,6 +35,11 @@ def print_file(
     _in_one_piece(console, lambda console: _print_file(console, verdict, seconds, accuracy))
 
 
+def print_notes(verdict: "FileVerdict", console: Console | None = None) -> None:
+    """Print how a file was run, and which of its statements raised."""
+    _in_one_piece(console, lambda console: _print_notes(console, verdict))
+
+
 def _in_one_piece(console: Console | None, write: Callable[[Console], None]) -> None:
     console = console or Console(highlight=False)
     if not console.is_terminal:
@@ -53,9 +58,7 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
     console.rule(escape(verdict.file), align="left", style="dim") if console.is_terminal else console.print(
         verdict.file, markup=False
     )
-    console.print(f"isolation: {verdict.isolation}", style="dim", markup=False)
-    for note in verdict.notes:
-        console.print(f"{note}; the rest of the file was run all the same", style=STYLES["note"], markup=False)
+    _print_notes(console, verdict)
     for problem in dict.fromkeys(filter(None, [verdict.problem, *(layer.problem for layer in verdict.layers)])):
         console.print(problem, style=STYLES["failed"], markup=False, soft_wrap=True)
     _print(console, [layer.report for layer in verdict.layers if layer.report], None)
@@ -85,6 +88,12 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
     console.print(
         f"\n[{STYLES[word]}]{word}[/]: {escape(verdict.file)}: {escape(', '.join(parts))}, in {seconds:.1f} s\n"
     )
+
+
+def _print_notes(console: Console, verdict: "FileVerdict") -> None:
+    console.print(f"isolation: {verdict.isolation}", style="dim", markup=False)
+    for note in verdict.notes:
+        console.print(f"{note}; the rest of the file was run all the same", style=STYLES["note"], markup=False)
 
 
 def _print(console: Console, reports: Sequence[Report], seconds: float | None) -> None:

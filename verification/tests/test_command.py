@@ -186,10 +186,15 @@ def test_a_class_of_a_file_is_checked_by_a_ready_spec(tmp_path):
     result = run(*command, "--json", str(tmp_path / "right.json"))
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "right.json").read_text())["layers"][0]["name"] == "dense"
-    file.write_text(OWN_LAYERS.replace("SCALE = 1", "SCALE = 2"))
-    result = run(*command)
+    file.write_text(f"import a_toolbox\n{OWN_LAYERS.replace('SCALE = 1', 'SCALE = 2')}")
+    result = run(*command, "--set", "batch=range(1,3)", "--html", str(tmp_path / "wrong.html"))
     assert result.exit_code == 1
-    assert "dLdW is" in result.output
+    assert "line 1, `import a_toolbox`: ModuleNotFoundError" in result.output
+    assert "dLdW is half of what it should be" in result.output
+    page = (tmp_path / "wrong.html").read_text()
+    for said in ("dLdW is half of what it should be", "Tried only where batch=range(1, 3)", "import a_toolbox"):
+        assert said in page
+    assert "Points" not in page
 
 
 @pytest.mark.parametrize(
@@ -198,7 +203,9 @@ def test_a_class_of_a_file_is_checked_by_a_ready_spec(tmp_path):
         (["own.py:Dens", "--as", "dense"], "there is no class Dens: own.py defines Dense"),
         (["own.py", "--as", "dense"], "--as takes FILE:CLASS, as my_layers.py:Conv, not own.py"),
         (["own.py:Dense", "--as", "danse"], "--as takes a ready spec, not 'danse': absolute_error, "),
-        (["own.py:Dense", "--as", "dense", "--set", "batch"], "--set takes NAME=VALUE, as stride=1"),
+        (["own.py:Dense"], "own.py:Dense is a class of a file: name its ready spec too, as --as convolution2d"),
+        (["own.py:Dense", "--as", "dense", "--set", "batch"], "--set takes NAME=VALUE, not 'batch': a number, as "),
+        (["own.py:Dense", "--as", "dense", "--set", "batch=2,3"], "it is (2, 3); from 2 to 3 is range(2, 4)"),
         (["own.py:Dense", "--as", "dense", "--set", "batches=2"], "dense has no keyword batches: it has batch, "),
         (["own.py", "--set", "batch=2"], "--set is for keywords of a ready spec"),
     ],

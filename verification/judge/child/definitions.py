@@ -20,7 +20,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import redirect_stdout
 from importlib.util import decode_source
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 IMPORTS = (ast.Import, ast.ImportFrom)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -33,7 +33,14 @@ OF_THE_TEST = re.compile(r"dLd[xWb] test|exact change|apprx change|(conv|maxpool
 """How lines begin that the accuracy test prints."""
 
 
-def run(source: bytes, filename: str, wanted: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+class Note(NamedTuple):
+    """What is said of a statement that raised, and whether it lacked what it imports."""
+
+    text: str
+    of_import: bool
+
+
+def run(source: bytes, filename: str, wanted: Collection[str]) -> tuple[dict[str, Any], list[Note]]:
     """Run what the module defines, as said above; return its names and notes.
 
     Each top-level statement on its own: one that raises becomes a note, and the next one runs all the same, unless it
@@ -46,7 +53,7 @@ def run(source: bytes, filename: str, wanted: Collection[str]) -> tuple[dict[str
     module = ModuleType(filename.removesuffix(".py"))
     module.__file__ = filename
     sys.modules.setdefault(module.__name__, module)
-    flags, notes = _flags(tree), []
+    flags, notes = _flags(tree), list[Note]()
     for node, part in kept:
         statement = ast.fix_missing_locations(ast.Module([part], type_ignores=[]))
         try:
@@ -55,7 +62,8 @@ def run(source: bytes, filename: str, wanted: Collection[str]) -> tuple[dict[str
             if isinstance(error, NameError) and error.name in left_out:
                 continue
             what = ast.unparse(node).splitlines()[0][:80]
-            notes.append(f"line {node.lineno}, `{what}`: {type(error).__name__}: {error}")
+            said = f"line {node.lineno}, `{what}`: {type(error).__name__}: {error}"
+            notes.append(Note(said, isinstance(error, ImportError)))
     return module.__dict__, notes
 
 

@@ -113,7 +113,8 @@ class Worker:
             syntax = isinstance(error, SyntaxError | ValueError)
             return {"error": f"{type(error).__name__}: {error}{hint}"[:TEXT], "syntax": syntax}
         return {
-            "notes": [note[:TEXT] for note in notes[:20]],
+            "notes": [note.text[:TEXT] for note in notes[:20]],
+            "failed_imports": [note.text[:TEXT] for note in notes if note.of_import][:20],
             "found": definitions.described(self.namespace, wanted),
             "classes": definitions.classes(self.namespace, filename)[:50],
             "runs": definitions.runs_something(source),

@@ -17,7 +17,7 @@ COUNTING = CLASSES.replace("(self, x):\n", "(self, x):\n        calls.append(x)\
 
 def run(source: str):
     namespace, notes = definitions.run(source.encode(), "hw4_nn.py", WANTED)
-    return namespace, notes
+    return namespace, [note.text for note in notes]
 
 
 def using(*names: str) -> str:

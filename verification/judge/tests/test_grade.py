@@ -192,24 +192,36 @@ def test_section_7():
 @pytest.mark.usefixtures("verdict_only")
 def test_marks_of_a_folder(tmp_path, here, monkeypatch):
     monkeypatch.setattr(accuracy, "ROUNDS", 1)
-    put(tmp_path / "in", {"ada.py": RIGHT, "eve.py": "def f(", "fay.py": "", "zoe/hw4_mnist.py": "("})
+    lacks = RIGHT.replace("import numpy as np", "import nunpy as np"), f"import a_toolbox\n{RIGHT}"
+    files = {"ada.py": RIGHT, "bea.py": lacks[0], "cem.py": lacks[1], "eve.py": "def f(", "fay.py": ""}
+    put(tmp_path / "in", {**files, "zoe/hw4_mnist.py": "("})
     reports, failed = grade(tmp_path / "in", tmp_path / "out", QUICK)
     assert not failed
     points = {report["name"]: [row["points"] for row in report["marks"]] for report in reports}
-    assert points == {"ada": [4, 4, 4, 4, 0], "eve": [1, 1, 1, 1, 0], "fay": [1, 1, 1, 1, 0], "zoe": [0, 0, 0, 0, 1]}
+    right, wrong = [4, 4, 4, 4, 0], [1, 1, 1, 1, 0]
+    assert points == {
+        "ada": right, "bea": wrong, "cem": right, "eve": wrong, "fay": wrong, "zoe": [0, 0, 0, 0, 1],
+    }  # fmt: skip
     rows = list(csv.reader((tmp_path / "out" / "grades.csv").read_text().splitlines()))
     assert [row[:6] for row in rows] == [
         ["name", "points", "of", "verdict", "convolution", "max_pooling"],
         ["ada", "16", "20", "passed", "right", "right"],
+        ["bea", "4", "20", "failed import", "wrong", "wrong"],
+        ["cem", "16", "20", "passed", "right", "right"],  # nothing of it is used
         ["eve", "4", "20", "syntax error", "syntax error", "syntax error"],
         ["fay", "4", "20", "empty file", "empty file", "empty file"],
         ["zoe", "1", "20", "missing", "missing", "missing"],
     ]
     assert rows[0][-3:] == ["convolution causes", "max_pooling causes", "problems"]
     assert rows[1][-3:] == ["", "", ""]
-    assert "SyntaxError: '(' was never closed (eve.py, line 1)" in rows[2][-1]
-    assert rows[3][-1] == "the file is empty"
+    assert rows[2][-1] == "line 3, `import nunpy as np`: ModuleNotFoundError: No module named 'nunpy'"
+    assert rows[3][-1] == ""
+    assert "SyntaxError: '(' was never closed (eve.py, line 1)" in rows[4][-1]
+    assert rows[5][-1] == "the file is empty"
     shown = words((tmp_path / "out" / "index.html").read_text())
+    assert (
+        "bea line 3, `import nunpy as np`: ModuleNotFoundError: No module named 'nunpy' 4 of 20 failed import" in shown
+    )
     assert "eve SyntaxError: '(' was never closed (eve.py, line 1) 4 of 20 syntax error syntax error" in shown
     assert "fay the file is empty 4 of 20 empty file empty file empty file" in shown
 
