@@ -241,7 +241,7 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
         return said("failed", outcome.failure.message())
     if not outcome.examples and spec.clock.limited:
         return said("not judged", NO_TIME)
-    if not outcome.judged:
+    if not outcome.judged or (outcome.unjudged and not outcome.telling):
         return said("not judged", outcome.unjudged or ALREADY_WRONG)
     if outcome.rounded:
         return said(

@@ -117,6 +117,7 @@ class NotJudged(Exception):  # noqa: N818  no error
 
 ALREADY_WRONG = "what it judges is wrong already when asked plainly"
 OUTSIDE = "needs what the restriction excludes"
+TOO_COARSE = "y changes too fast for differences to tell its gradient: give the spec a gradient, by a formula"
 NO_GRADIENT = "needs a gradient that backprop does not return"
 
 

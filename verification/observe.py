@@ -44,7 +44,8 @@ class Answer:
             return False
         largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=np.isfinite(predicted))))
         with np.errstate(invalid="ignore"):  # infinity less infinity
-            near = abs(self.actual - predicted) <= self.trial.allowance(largest)
+            unsure = self.trial.unsure(self.array)
+            near = (abs(self.actual - predicted) <= self.trial.allowance(largest) + unsure) | np.isinf(unsure)
         same = (self.actual == predicted) | (np.isnan(predicted) & np.isnan(self.actual))
         return bool((near | same).all())
 
@@ -125,7 +126,8 @@ def tell(answer: Answer) -> None:
     assert answer.actual is not None
     shown = answer.trial.expression(answer.actual)
     if answer.kind != "right":
-        answer.trial.compare(name_of(answer.array), answer.actual, answer.right, shows=shown)
+        unsure = answer.trial.unsure(answer.array)
+        answer.trial.compare(name_of(answer.array), answer.actual, answer.right, shows=shown, unsure=unsure)
 
 
 def redrawn(spec: LayerSpec, case: Case, i: int) -> Case:

@@ -32,10 +32,14 @@ UNSTEADY.unsteady = True
 
 @dataclass
 class Outcome:
-    """What was found: the examples run, those with random values, how many rounded, the smallest failure."""
+    """What was found: the examples run, those with random values, how many rounded, the smallest failure.
+
+    Of the examples that were judged those are telling that have random values: all zeros tell hardly anything.
+    """
 
     examples: int = 0
     judged: int = 0
+    telling: int = 0
     random: int = 0
     rounded: int = 0
     largest_rounding: float = 0.0
@@ -55,6 +59,7 @@ class Outcome:
         try:
             item.check(trial)
             self.judged += 1
+            self.telling += trial.case.seed > 1
         except NotJudged as reason:
             self.unjudged = str(reason)
         except TimeUp:

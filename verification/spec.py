@@ -166,7 +166,8 @@ class LayerSpec:
     avoid       values of x to which no failing case is simplified: the layer is not smooth there
     extremes    a strategy of cases at the limits (large, tiny, equal entries) that must come out right too
     gradient    called with dLdy, the arrays and the settings by name, returns {argument: its gradient},
-                by a formula: for extremes, and to tell which mistake a wrong gradient is
+                by a formula: for extremes, to tell which mistake a wrong gradient is, and for a layer that has an rtol
+                in place of differences, which are near only where y changes slowly
     mistakes    further mistakes to recognize, beside those of every layer
     conditions  called with a case, returns {condition: whether it holds}, for "right while ...", beside
                 those of every layer

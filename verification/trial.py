@@ -5,13 +5,15 @@ because the right answer is a whole number too and float64 is far finer than tha
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from verification.case import Array, Case, Option, pick, real, whole
-from verification.failure import OUTSIDE, Entry, NotJudged, PropertyFailed, array_of, entries
+from verification.differences import COARSE, STEPS, UNITS, Measured, derivative
+from verification.failure import OUTSIDE, TOO_COARSE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
@@ -30,10 +32,6 @@ ROUNDING_IN_FLOAT32 = 2.0**-19
 
 PLACE, HERE = "place of x", "among small whole numbers"
 """The choice where x lies, for a layer with kinks, and what the simplest cases choose."""
-
-STEP = 2.0**-9
-"""Step of differences for layers that are not linear: with four points the error of the formula is
-STEP^4 / 30 of the fifth derivative (5e-13), and rounding adds about 2^-53 / STEP (6e-14)."""
 
 
 class Trial:
@@ -57,7 +55,7 @@ class Trial:
         self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
-        self._right: dict[str, Array] | None = None
+        self._right: dict[str, Measured] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
 
     # Arrays
@@ -178,18 +176,33 @@ class Trial:
 
     def gradient(self, dLdy: Array, **changed: Any) -> dict[str, Array]:
         """Return the right gradients by argument, of the arguments and settings of the case unless changed."""
+        return {name: gradient.value for name, gradient in self._gradient(dLdy, changed).items()}
+
+    def _gradient(self, dLdy: Array, changed: Mapping[str, Any]) -> dict[str, Measured]:
         given = {**self.arguments, **self.case.settings, **changed}
         if self.spec.gradient:
-            return dict(self.spec.gradient(dLdy=dLdy, **given))
+            right = self.spec.gradient(dLdy=dLdy, **given)
+            return {name: Measured(gradient) for name, gradient in right.items()}
         at = {name: given[name] for name in self.arguments}
         return {name: self.right_gradient(name, at, dLdy) for name in self.spec.gradients}
 
     @property
     def right(self) -> dict[str, Array]:
         """The right gradients for dLdy, by argument."""
+        return {name: gradient.value for name, gradient in self._measured.items()}
+
+    @property
+    def _measured(self) -> dict[str, Measured]:
         if self._right is None:
-            self._right = self.gradient(self.dLdy)
+            self._right = self._gradient(self.dLdy, {})
         return self._right
+
+    def unsure(self, array: str) -> Array | float:
+        """Return how far the right answer for an array may be off, where it is known from differences alone.
+
+        It is infinite where they tell nothing.
+        """
+        return 0.0 if array == "y" else self._measured[array.removeprefix("dLd")].error
 
     def magnitude(self, **arrays: Array) -> Array:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
@@ -197,7 +210,7 @@ class Trial:
         absolute = {name: abs(array) for name, array in {**self.arguments, **arrays}.items()}
         return np.asarray(bound(**absolute, **self.case.settings))
 
-    def response(self, name: str, direction: Array, at: Mapping[str, Array]) -> Array:
+    def response(self, name: str, direction: Array, at: Mapping[str, Array]) -> Measured:
         """Return how the right y changes as the argument `name` moves along the direction: A v."""
 
         def y(step: float) -> Array:
@@ -208,9 +221,11 @@ class Trial:
             if known is not at:
                 constant = self.reference(**{**at, name: np.zeros(at[name].shape)})
                 self._constant[name] = at, constant
-            return self.reference(**{**at, name: direction}) - constant
+            moved = self.reference(**{**at, name: direction})
+            return Measured(moved - constant, UNITS * (abs(moved) + abs(constant)) if self.spec.rtol else 0.0)
         exact = not self.spec.rtol
-        return slope([y(step) for step in steps(exact)], exact) / self.unit
+        measured = slope([y(step) for step in steps(exact)], exact)
+        return Measured(measured.value / self.unit, measured.error)
 
     # Verdicts
 
@@ -223,12 +238,14 @@ class Trial:
         label: str | None = None,
         shows: str = "",
         array: str = "",
+        unsure: Array | float = 0.0,
     ) -> None:
         """Raise unless actual equals expected, exactly or as far as the spec says.
 
         The failure reads "{name} is wrong{because}" and lists wrong entries as label[index], where the label is y for
         "forward(x)", and the name for others. Where actual is not itself a result of the layer, `shows` is the
-        expression of it: trial.expression(dLdx, "{}.sum()"), and `array` the array that it says something of.
+        expression of it: trial.expression(dLdx, "{}.sum()"), and `array` the array that it says something of. What is
+        expected may be off by `unsure`; where that is infinite, nothing is judged.
         """
         array = array or array_of(name)
         if self.skips(array):
@@ -240,7 +257,8 @@ class Trial:
             return
         error = np.abs(actual - expected)
         largest = max(1.0, float(np.max(np.abs(expected), initial=0.0)))
-        wrong = ~(error <= self.allowance(largest)) & ~(np.isnan(actual) & np.isnan(expected))
+        wrong = ~(error <= self.allowance(largest) + unsure) & ~(np.isnan(actual) & np.isnan(expected))
+        wrong &= ~np.isinf(unsure) & (actual != expected)  # infinity may be right
         if not wrong.any():
             if not self.spec.rtol:
                 self.rounded = max(self.rounded, float(np.max(error)))
@@ -322,27 +340,38 @@ class Trial:
             return False
         return True
 
-    def right_gradient(self, name: str, at: Mapping[str, Array], dLdy: Array) -> Array:
+    def right_gradient(self, name: str, at: Mapping[str, Array], dLdy: Array) -> Measured:
         """Return the right gradient of <dLdy, y> with respect to one argument, entry by entry."""
-        gradient = np.zeros(at[name].shape)
-        unit = np.zeros(at[name].shape)
+        gradient, error, unit = (np.zeros(at[name].shape) for _ in range(3))
         for index in np.ndindex(unit.shape):
             unit[index] = 1.0
-            gradient[index] = np.sum(dLdy * self.response(name, unit, at))
+            change = self.response(name, unit, at)
+            gradient[index], error[index] = np.sum(dLdy * change.value), np.sum(abs(dLdy) * change.error)
             unit[index] = 0.0
-        return gradient
+        largest = max(1.0, float(np.max(abs(gradient), initial=0.0, where=np.isfinite(gradient))))
+        return Measured(gradient, np.where(error <= self._coarse * largest, error, np.inf))
+
+    @property
+    def _coarse(self) -> float:
+        """The error of differences, relative to what they are compared with, from which on they tell nothing."""
+        return max(self.spec.rtol, COARSE)
 
     def wrong_gradient(self, name: str, actual: Array, at: Mapping[str, Array], dLdy: Array) -> PropertyFailed | None:
         """Return the failure of a gradient that breaks an identity, with its wrong entries; None if it is right.
 
-        The entries only where a script is kept: to find them costs more than to know that there are some.
+        Of an exact layer the entries only where a script is kept: to find them costs more than to know that there are
+        some, which differences of a smooth layer do not tell.
         """
-        if self.script is None:
+        if self.script is None and not self.spec.rtol:
             return PropertyFailed(f"dLd{name} is wrong").about("values", f"dLd{name}")
         if actual.size * self.y.size > 10**6:
             return self._one_wrong_entry(name, actual, at, dLdy)
+        if self.spec.rtol and self.spec.gradient:
+            right = Measured(self.gradient(dLdy, **at)[name])
+        else:
+            right = self.right_gradient(name, at, dLdy)
         try:
-            self.compare(f"dLd{name}", actual, self.right_gradient(name, at, dLdy))
+            self.compare(f"dLd{name}", actual, right.value, unsure=right.error)
         except PropertyFailed as failure:
             return failure
         return None
@@ -361,7 +390,10 @@ class Trial:
             def wrong(start: int, stop: int) -> bool:
                 v = np.zeros(actual.shape)
                 v.flat[start:stop] = direction[start:stop]
-                return not self.same_inner_product((dLdy, self.response(name, v, at)), (actual, v))
+                change = self.response(name, v, at)
+                with suppress(NotJudged):
+                    return not self.same_inner_product((dLdy, change.value), (actual, v), change.error)
+                return False
 
             if not wrong(low, high):
                 return None
@@ -370,20 +402,28 @@ class Trial:
                 low, high = (low, middle) if wrong(low, middle) else (middle, high)
         unit = np.zeros(actual.size)
         unit[low] = 1.0
-        expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at)))
+        expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at).value))
         index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
         entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
         shows = self.expression(actual)
         failure = PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
         return failure.about("values", f"dLd{name}")
 
-    def same_inner_product(self, left: tuple[Array, Array], right: tuple[Array, Array]) -> bool:
-        """Return whether <a, b> == <c, d> for (a, b) and (c, d), exactly where the spec is exact."""
+    def same_inner_product(
+        self, left: tuple[Array, Array], right: tuple[Array, Array], error: Array | float = 0.0
+    ) -> bool:
+        """Return whether <a, b> == <c, d> for (a, b) and (c, d), exactly where the spec is exact.
+
+        b may be off by `error`; NotJudged where that is too much for the products to tell anything.
+        """
         if not self.spec.rtol and all(np.array_equal(a, np.rint(a)) for a in (*left, *right)):
             return whole_product(*left) == whole_product(*right)
         here, there = left[0] * left[1], right[0] * right[1]
         size = max(1.0, float(np.sum(abs(here)) + np.sum(abs(there))))
-        return bool(abs(np.sum(here) - np.sum(there)) <= self._tolerance * size)
+        unsure = float(np.sum(abs(left[0]) * error))
+        if not unsure <= self._coarse * size:
+            raise NotJudged(TOO_COARSE)
+        return bool(abs(np.sum(here) - np.sum(there)) <= self._tolerance * size + unsure)
 
 
 def _contradicts(name: str) -> PropertyFailed:
@@ -391,15 +431,13 @@ def _contradicts(name: str) -> PropertyFailed:
 
 
 def steps(exact: bool) -> tuple[float, ...]:
-    """Return the steps of a difference: of 1 where that is exact, else four."""
-    return (1.0, -1.0) if exact else (STEP, -STEP, 2 * STEP, -2 * STEP)
+    """Return the steps of a difference: of 1 where that is exact."""
+    return (1.0, -1.0) if exact else STEPS
 
 
-def slope(y: Sequence[Array], exact: bool) -> Array:
+def slope(y: Sequence[Array], exact: bool) -> Measured:
     """Return the derivative at 0, from y at these steps."""
-    if exact:
-        return np.asarray((y[0] - y[1]) / 2)
-    return np.asarray((8 * (y[0] - y[1]) - (y[2] - y[3])) / (12 * STEP))
+    return Measured(np.asarray((y[0] - y[1]) / 2)) if exact else derivative(y)
 
 
 def whole_product(a: Array, b: Array) -> int:

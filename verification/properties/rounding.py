@@ -7,6 +7,7 @@ import numpy as np
 
 from verification.adapters.adapter import Adapted
 from verification.case import Array, indices
+from verification.differences import Measured
 from verification.failure import PropertyFailed, array_of, entries
 from verification.properties.shared import exact_in, gradients, size
 from verification.trial import Trial
@@ -57,7 +58,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
         v = trial.whole(f"v for {name}", given[name].shape)
         _within(
             trial, f"dLd{name}", dtype, returned[name],
-            np.sum(upstream * trial.response(name, v, at)), size(given) + dLdy.size,
+            np.sum(upstream * trial.response(name, v, at).value), size(given) + dLdy.size,
             np.sum(abs(upstream) * trial.magnitude(**{**at, name: v})), along=v,
             entrywise=partial(trial.right_gradient, name, at, upstream),
         )  # fmt: skip
@@ -65,7 +66,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
 
 def _within(
     trial: Trial, name: str, dtype: np.dtype[np.floating], actual: Array, right: Array, k: int,
-    magnitude: Array, along: Array | None = None, entrywise: Callable[[], Array] | None = None,
+    magnitude: Array, along: Array | None = None, entrywise: Callable[[], Measured] | None = None,
 ) -> None:  # fmt: skip
     """Raise unless actual is as near to right as sums of k products are, or is not judged.
 
@@ -98,7 +99,7 @@ def _within(
         said = f"by more than rounding in {dtype} can explain: computed in less?"
     if entrywise and trial.script is None:
         raise PropertyFailed(f"{name} is wrong, {said}").about("values", label)
-    expected = entrywise() if entrywise else right
+    expected = entrywise().value if entrywise else right
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
     found = entries(label, actual, expected, wrong)
     shows = trial.expression(actual)

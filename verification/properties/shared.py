@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from verification.case import Array, indices
+from verification.differences import Measured
 from verification.failure import PropertyFailed
 from verification.layer import Layer
 from verification.spec import LayerSpec
@@ -25,12 +26,15 @@ def hold_against_reference(trial: Trial, returned: dict[str, Array], at: Mapping
             raise PropertyFailed(f"<dLdy, A v> differs from <dLd{name}, v> by less than what one entry shows")
 
 
-def agrees(trial: Trial, name: str, gradient: Array, at: Mapping[str, Array], v: Array, change: Array) -> bool:
-    """Return whether <dLdy, change> == <gradient, v>; raise if it is not, and the gradient is wrong."""
+def agrees(trial: Trial, name: str, gradient: Array, at: Mapping[str, Array], v: Array, change: Measured) -> bool:
+    """Return whether <dLdy, change> == <gradient, v>; raise if it is not, and the gradient is wrong.
+
+    NotJudged where the change is known too coarsely.
+    """
     if trial.skips(f"dLd{name}"):
         return True
     nearest = gradient if trial.spec.rtol else trial.whole_gradient(name, gradient, at, trial.dLdy)
-    if trial.same_inner_product((trial.dLdy, change), (nearest, v)):
+    if trial.same_inner_product((trial.dLdy, change.value), (nearest, v), change.error):
         return True
     if failure := trial.wrong_gradient(name, gradient, at, trial.dLdy):
         raise failure

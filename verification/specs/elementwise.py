@@ -16,8 +16,8 @@ from verification.trial import Trial
 
 RTOL = 1e-9
 RTOL_REASON = (
-    "four-point differences with step 2^-9 err by 5e-13 of the fifth derivative, at most 16 here, and 4e-14 of y by"
-    " rounding: of the gradient itself 1.2e-10 at most where x is drawn (GELU near its minimum), elsewhere 3e-11"
+    "the layer and the formula err by rounding alone: an operation by 1.1e-16 of its result, and of the gradient by up"
+    " to 1000 times that where terms of it cancel (GELU near its minimum)"
 )
 Derivative = Callable[..., Array]
 Values = dict[str, tuple[Any, ...]]
@@ -37,7 +37,8 @@ def elementwise(
 
     implementation makes the layer: the class itself or a function. It is called with one value of each of
     the `settings`, {name: values}, and so are f(x, **settings) and derivative(x, **settings), which take
-    arrays. x is from -4 to 4, and at the `limits`, where forward and backprop should be right too.
+    arrays. x is from -4 to 4, and at the `limits`, where forward and backprop should be right too. dLdx is held
+    against the derivative, which is held against differences of f before.
 
     kinks       values of x at which a derivative of f jumps, but not f itself; there any gradient between
                 the one-sided derivatives is right
@@ -47,7 +48,8 @@ def elementwise(
                 said of it, and what the mistake makes of dLdy and x: lambda u, x, **settings: ...
     only        keywords that restrict what is tried (`verification.choices`): the settings, rank and batch
 
-    SpecError for kinks elsewhere than at 0 of an f that is linear on either side of it.
+    SpecError for a derivative that is not that of f, when the layer is checked; and for kinks elsewhere than at 0 of
+    an f that is linear on either side of it.
     """
     own, kinks = dict(settings or {}), tuple(kinks) or (0.0,) * linear
     choices = _choices(name, only, own, implementation)
