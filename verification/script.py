@@ -329,3 +329,20 @@ def _shown(failure: PropertyFailed) -> list[str]:
     large = failure.total > LITERAL_ENTRIES and failure.entries and failure.entries[0].index
     index = f"[{', '.join(map(str, failure.entries[0].index))}]" if large else ""
     return [f"print({failure.shows}{index})"]
+
+
+class Unwritten:
+    """What stands for a script where none is kept: it writes nothing, and knows no expression."""
+
+    def construct(self, *_: object) -> dict[str, str]:
+        """Return the fields of templates that nothing fills in."""
+        return {}
+
+    def _nothing(self, *_: object, **__: object) -> str:
+        return ""
+
+    array = given = know = variable = latest = attribute = seen = unnamed_result = _nothing
+    assign = overwrite = write_into = call = keep_all = _nothing
+
+
+UNWRITTEN = Unwritten()
