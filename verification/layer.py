@@ -12,6 +12,7 @@ from verification.case import Array
 from verification.construction import passed
 from verification.failure import NO_GRADIENT, NotJudged, PropertyFailed
 from verification.instance import Held, Instance
+from verification.outputs import Parts, flat, joined
 from verification.script import UNWRITTEN, Script, Unwritten
 from verification.script import name as script_name
 
@@ -69,15 +70,15 @@ class Layer:
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of the layer's parameters and constants, as far as they are attributes."""
-        names = (*self._attributes, *self.spec.constants)
+        names = self._attributes
         if self._instance is None:
             return {name: np.array(_values(self._parameters[name])) for name in names}
         return {name: self._read(f"reading {name}", partial(self.instance.get, name)) for name in names}
 
     @property
     def _attributes(self) -> list[str]:
-        """The parameters that are attributes of the layer."""
-        return [name for name in self.spec.parameters if name not in self.spec.inputs]
+        """The parameters and constants that are attributes of the layer."""
+        return [name for name in self._parameters if name not in self.spec.inputs]
 
     def assign(self, name: str, value: Given) -> None:
         """Set a parameter to another array; or give it to forward and backprop from now on, if it is an input."""
@@ -108,6 +109,10 @@ class Layer:
 
     def hold(self, name: str, array: Array) -> Held:
         """Hold an array, in its memory layout, where the layer lives; the script calls it by this name."""
+        if name == "dLdy" and self.spec.outputs:
+            parts = Parts({one: self.hold(one, part) for one, part in self.trial.outputs.split(array).items()})
+            self._script.join(parts, {one: self._script.variable(part) for one, part in parts.parts.items()})
+            return parts
         array = self.spec.given(array)
         held = self.instance.hold(array)
         self._script.know(held, self._script.array(name, array, fresh=True))
@@ -121,6 +126,7 @@ class Layer:
 
     def expression(self, name: str, held: Mapping[str, Held]) -> str:
         """Return the expression of the script for an array that is held, or for the layer's own parameter."""
+        held = {**held, **dict(flat(held))}
         if name not in held:
             return self._script.attribute(self._written, name)
         known = self._script.variable(held[name])
@@ -128,9 +134,11 @@ class Layer:
 
     def sharing(self, held: Mapping[str, Held]) -> list[tuple[str, str]]:
         """Return the pairs of names whose arrays share memory; the layer's own parameters are among them."""
-        own = {name: guarded(f"reading {name}", partial(self.instance.get_held, name)) for name in self._attributes}
-        names = [*held, *own]
-        pairs = guarded("sharing memory", lambda: self.instance.sharing([*held.values(), *own.values()]))
+        names = [name for name in self.spec.parameters if name not in self.spec.inputs]
+        own = {name: guarded(f"reading {name}", partial(self.instance.get_held, name)) for name in names}
+        arrays = {**dict(flat(held)), **own}
+        names = [*arrays]
+        pairs = guarded("sharing memory", lambda: self.instance.sharing([*arrays.values()]))
         return [(names[one], names[other]) for one, other in pairs]
 
     def last_result(self) -> str:
@@ -143,9 +151,29 @@ class Layer:
         """Return forward(x); PropertyFailed if it raises or returns no array of real numbers."""
         self._ready(x)
         self._forwarded = x
-        y = self._real("forward", self._call("forward", ["y"], x=x))
-        self._known("y", y)
+        returned = self._call("forward", self._outputs, x=x)
+        if not self.spec.outputs:
+            y = self._real("forward", returned)
+            self._known("y", y)
+            return y
+        items = self._separate("forward", self._outputs, returned)
+        parts = {name: self._real(f"forward, for {name},", one) for name, one in zip(self._outputs, items, strict=True)}
+        self._should_fit(parts)
+        y = joined([*parts.values()])
+        self._script.join(y, {name: self._script.latest(name) for name in parts})
         return y
+
+    def _should_fit(self, parts: Mapping[str, Array]) -> None:
+        """Raise unless the outputs can stand side by side, each as long as it should be."""
+        first, sides = next(iter(parts)), self.trial.outputs.sides
+        for name, part in parts.items():
+            said = f"{name} has shape {part.shape}, but should "
+            shows = self._script.latest(name) and f"{self._script.latest(name)}.shape"
+            if part.shape[-1:] != (sides[name],):
+                raise PropertyFailed(f"{said}have {sides[name]} along its last axis", shows=shows).about("shape", "y")
+            if part.shape[:-1] != parts[first].shape[:-1]:
+                said += f"differ from {first}, of shape {parts[first].shape}, in its last axis at most"
+                raise PropertyFailed(said, shows=shows).about("shape", "y")
 
     def backprop(self, x: Given, dLdy: Given, *, straight: bool = False) -> dict[str, Array]:
         """Return the gradients of backprop(x, dLdy) by the argument that each belongs to.
@@ -160,11 +188,12 @@ class Layer:
         if not self.spec.gradients:
             return gradients
         returned = self._call("backprop", self._gradients, x=x, dLdy=dLdy)
-        for name, gradient in zip(self.spec.gradients, self._separate(returned), strict=True):
+        items = self._separate("backprop", self._gradients, returned)
+        for name, gradient in zip(self.spec.gradients, items, strict=True):
             gradients[name] = self._real(f"backprop, for dLd{name},", gradient)
             self._known(f"dLd{name}", gradients[name])
         if self.spec.parameter_gradients == "mean":
-            for name in set(self._attributes) & set(gradients):
+            for name in set(gradients) - {"x", *self.spec.inputs}:
                 gradients[name] = self._times(len(_values(x)), gradients[name])
         return gradients
 
@@ -179,16 +208,23 @@ class Layer:
 
     def held_results(self, x: Held, dLdy: Held) -> dict[str, Held]:
         """Return y and the gradients, held, by what the script calls them."""
-        results = {"y": self._call("forward", ["y"], hold=True, x=x)}
+        y = self._call("forward", self._outputs, hold=True, x=x)
+        outputs = self._separate("forward", self._outputs, y) if self.spec.outputs else (y,)
+        results = dict(zip(self._outputs, outputs, strict=True))
         if self._gradients:
             returned = self._call("backprop", self._gradients, hold=True, x=x, dLdy=dLdy)
-            results |= zip(self._gradients, self._separate(returned), strict=True)
+            results |= zip(self._gradients, self._separate("backprop", self._gradients, returned), strict=True)
         for name, result in results.items():
             if not isinstance(result, Held):
                 said = f"forward returned {kind(result)}, but should return a NumPy array"
                 raise PropertyFailed(said).about("form")
             self._known(name, result)
-            self._read(name, result.read)
+        read = {name: self._read(name, result.read) for name, result in results.items()}
+        if self.spec.outputs:
+            parts = {name: results.pop(name) for name in self._outputs}
+            self._should_fit({name: read[name] for name in parts})
+            results = {"y": Parts(parts), **results}
+            self._script.join(results["y"], {name: self._script.latest(name) for name in parts})
         return results
 
     def attempt(self, method: str, *given: Array) -> None:
@@ -197,7 +233,7 @@ class Layer:
         if method == "backprop" and self._adapted.forward_first:
             self.forward(given[0])
         arguments = self._with_inputs(dict(zip(("x", "dLdy"), given, strict=False)))
-        results = ["y"] if method == "forward" else self._gradients
+        results = self._outputs if method == "forward" else self._gradients
         self._script.call(method, self._written, results, self._variables(arguments), refused=True)
         self.instance.call(method, *arguments.values())
 
@@ -241,37 +277,46 @@ class Layer:
     # Arguments and results
 
     def _with_inputs(self, given: Mapping[str, Given]) -> dict[str, Given]:
-        """Return the arguments of a call in the layer's dtype, with the further inputs after x."""
-        first = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
-        return {name: self._in_dtype(value) for name, value in {**first, **given}.items()}
+        """Return the arguments of a call in the layer's dtype: x, the further inputs, and dLdy or its parts."""
+        arguments = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
+        match given.get("dLdy"):
+            case Parts(parts=parts):
+                arguments |= parts
+            case Held() as held:
+                arguments["dLdy"] = held
+            case np.ndarray() as dLdy:
+                arguments |= self.trial.outputs.split(dLdy)
+        return {name: self._in_dtype(value) for name, value in arguments.items()}
 
     def _in_dtype(self, value: Given) -> Given:
         return value if isinstance(value, Held) else self.spec.given(value)
 
     def _variables(self, arguments: Mapping[str, Given]) -> dict[str, str]:
-        """Return the variables that a script gives the layer: those of the further inputs along with that of x."""
-        variables = {name: self._variable(name, value, self._script.given) for name, value in arguments.items()}
-        inputs = [variables.pop(name) for name in self.spec.inputs]
-        return {**variables, "x": ", ".join([variables["x"], *inputs])}
+        """Return the variables that a script gives the layer."""
+        return {name: self._variable(name, value, self._script.given) for name, value in arguments.items()}
 
     def _variable(self, name: str, value: Given, write: Callable[[str, Array], str] | None = None) -> str:
         """Return the variable of an array, which is written unless it is held."""
         return self._script.variable(value) if isinstance(value, Held) else (write or self._script.array)(name, value)
 
     @property
+    def _outputs(self) -> list[str]:
+        """What forward returns, as the script calls it."""
+        return [*self.spec.outputs] or ["y"]
+
+    @property
     def _gradients(self) -> list[str]:
         """What backprop returns, as the script calls it."""
         return [f"dLd{name}" for name in self.spec.gradients]
 
-    def _separate(self, returned: Any) -> tuple[Any, ...] | list[Any]:
-        """Return what backprop returned as one item for each gradient."""
-        names = self._gradients
+    def _separate(self, method: str, names: list[str], returned: Any) -> tuple[Any, ...] | list[Any]:
+        """Return what a method returned as one item for each of these results."""
         items = returned if isinstance(returned, tuple | list) else (returned,)
         if len(items) == len(names):
             return items
         expected = f"({', '.join(names)})" if len(names) > 1 else names[0]
         shown = _values(returned)
-        said = f"backprop returned {kind(shown)}, but should return {expected}"
+        said = f"{method} returned {kind(shown)}, but should return {expected}"
         raise PropertyFailed(said, shows=self.last_result()).about("nothing" if shown is None else "form")
 
     def _times(self, n: int, mean: Array) -> Array:

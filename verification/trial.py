@@ -13,6 +13,7 @@ import numpy as np
 from verification.case import Array, Case, Option, pick, real, whole
 from verification.failure import OUTSIDE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
+from verification.outputs import Outputs, joined
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
 from verification.strategies import ordered, spaced
@@ -57,6 +58,7 @@ class Trial:
         self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
+        self._outputs: Outputs | None = None
         self._right: dict[str, Array] | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
 
@@ -75,6 +77,14 @@ class Trial:
         return self._y
 
     @property
+    def outputs(self) -> Outputs:
+        """The outputs, where there are several, and how long they are."""
+        if self._outputs is None:
+            names = self.spec.outputs
+            self._outputs = Outputs(names, self.spec.reference(**self.arguments, **self.case.settings) if names else ())
+        return self._outputs
+
+    @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
 
@@ -84,6 +94,11 @@ class Trial:
             return np.asarray(scale * self.spec.whole("dLdy", self.case.seed, self.y.shape))
 
         return self._draw("dLdy", self.y.shape, drawn)
+
+    @property
+    def upstream(self) -> dict[str, Array]:
+        """dLdy, or what it is of each of several outputs, by name."""
+        return self.outputs.split(self.dLdy)
 
     @property
     def declares_dLdy(self) -> bool:  # noqa: N802
@@ -174,13 +189,13 @@ class Trial:
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""
-        return np.asarray(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
+        return joined(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
 
     def gradient(self, dLdy: Array, **changed: Any) -> dict[str, Array]:
         """Return the right gradients by argument, of the arguments and settings of the case unless changed."""
         given = {**self.arguments, **self.case.settings, **changed}
         if self.spec.gradient:
-            return dict(self.spec.gradient(dLdy=dLdy, **given))
+            return dict(self.spec.gradient(**self.outputs.split(dLdy), **given))
         at = {name: given[name] for name in self.arguments}
         return {name: self.right_gradient(name, at, dLdy) for name in self.spec.gradients}
 
@@ -195,7 +210,7 @@ class Trial:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
         bound = self.spec.magnitude or self.spec.reference
         absolute = {name: abs(array) for name, array in {**self.arguments, **arrays}.items()}
-        return np.asarray(bound(**absolute, **self.case.settings))
+        return joined(bound(**absolute, **self.case.settings))
 
     def response(self, name: str, direction: Array, at: Mapping[str, Array]) -> Array:
         """Return how the right y changes as the argument `name` moves along the direction: A v."""
@@ -248,14 +263,24 @@ class Trial:
         slight = ""
         if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
+        found = self.entries(label, actual, expected, wrong)
         raise PropertyFailed(
-            f"{name} is wrong{because}{slight}",
-            entries(label, actual, expected, wrong),
-            int(wrong.sum()),
-            actual.size,
-            (label, actual, expected),
-            shows,
-        ).about("values", array)
+            f"{name} is wrong{because}{slight}", found, int(wrong.sum()), actual.size, (label, actual, expected),
+            self.shown(shows, found),
+        ).about("values", array)  # fmt: skip
+
+    def entries(self, label: str, actual: Array, expected: Array, wrong: Array) -> list[Entry]:
+        """Return the first entries where `wrong` is true, those of y or dLdy by the output that they are of."""
+        found = entries(label, actual, expected, wrong)
+        if not self.spec.outputs:
+            return found
+        return [Entry(*self.outputs.at(label, one.index), one.actual, one.expected) for one in found]
+
+    def shown(self, expression: str, found: Sequence[Entry]) -> str:
+        """Return the expression of a script for the output that the first of these entries is of; or as it is."""
+        if not self.script or not found:
+            return expression
+        return self.script.parts.get(expression, {}).get(found[0].array, expression)
 
     def allowance(self, largest: float) -> float:
         """Return the error allowed to an array whose largest entry is this."""

@@ -39,7 +39,7 @@ from verification.specs.normalization import batch_normalization, group_normaliz
 from verification.specs.norms import l1_normalization, l2_normalization, rms_normalization
 from verification.specs.pooling2d import average_pooling2d, global_average_pooling, global_max_pooling, max_pooling2d
 from verification.specs.pooling_nd import average_pooling1d, average_pooling3d, max_pooling1d, max_pooling3d
-from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
+from verification.specs.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 from verification.specs.softmax import softmax, softmax_cross_entropy
 from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -77,6 +77,7 @@ __all__ = [
     "leaky_relu",
     "log_softmax",
     "lstm",
+    "lstm_cell",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",
