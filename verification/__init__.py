@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         max_pooling2d,
         max_pooling3d,
     )
-    from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
+    from verification.specs.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
     from verification.specs.softmax import softmax, softmax_cross_entropy
     from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -104,6 +104,7 @@ __all__ = [
     "leaky_relu",
     "log_softmax",
     "lstm",
+    "lstm_cell",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",

@@ -16,6 +16,7 @@ from verification.case import Array, Case, indices
 from verification.construction import misfit
 from verification.drawing import sample
 from verification.failure import NotJudged, PropertyFailed
+from verification.outputs import joined
 from verification.spec import MANY, LayerSpec, SpecError
 from verification.trial import Trial
 
@@ -117,15 +118,29 @@ def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:
     given = ["x", *spec.parameters, *spec.constants, *spec.absent, *case.settings]
     for field, function in {"reference": spec.reference, "terms": spec.terms, "magnitude": spec.magnitude}.items():
         _takes(field, function, given)
-    _takes("gradient", spec.gradient, ["dLdy", *given])
+    _takes("gradient", spec.gradient, [*(f"dLd{name}" for name in spec.outputs or ("y",)), *given])
 
 
 def reference_gives_an_array(trial: Trial) -> None:
     """Real numbers are what reference returns, in an array."""
     with _calling("reference", trial.arguments):
         y: Any = trial.spec.reference(**trial.arguments, **trial.case.settings)
+    if trial.spec.outputs:
+        y = _side_by_side(trial.spec.outputs, y)
     if not isinstance(y, np.ndarray | np.generic) or np.asarray(y).dtype.kind not in "fiub":
         raise SpecError(f"reference should return an array of real numbers, but returned {_kind(y)}")
+
+
+def _side_by_side(outputs: Sequence[str], y: Any) -> Any:
+    """Return the outputs joined; SpecError unless there are so many, with shapes that differ in the last axis only."""
+    expected = f"reference should return ({', '.join(outputs)}), as outputs says, but returned"
+    if not isinstance(y, tuple | list) or len(y) != len(outputs):
+        raise SpecError(f"{expected} {f'{len(y)} items' if isinstance(y, tuple | list) else _kind(y)}")
+    if not all(isinstance(one, np.ndarray) and one.ndim and one.shape[:-1] == np.shape(y[0])[:-1] for one in y):
+        shapes = ", ".join(str(np.shape(one)) for one in y)
+        raise SpecError(f"{expected} arrays of shapes {shapes}: they may differ in the last axis only, so bring the"
+                        " others into one shape, in a function that makes such a layer")  # fmt: skip
+    return joined(y)
 
 
 def dLdy_has_the_shape_of_y(trial: Trial, field: str = "cases") -> None:  # noqa: N802
@@ -215,7 +230,7 @@ def gradient_is_that_of_the_reference(trial: Trial) -> None:
     if spec.gradient is None:
         return
     with _calling("gradient", at):
-        gradients: Any = spec.gradient(dLdy=trial.dLdy, **at, **trial.case.settings)
+        gradients: Any = spec.gradient(**trial.outputs.split(trial.dLdy), **at, **trial.case.settings)
     if not isinstance(gradients, Mapping):
         raise SpecError(f"gradient should return {{argument: its gradient}}, but returned {_kind(gradients)}")
     for name in spec.gradients:

@@ -17,6 +17,7 @@ from functools import update_wrapper
 from typing import IO, Any
 
 from verification.adapters.objects import AdaptedObject
+from verification.answers import line_of
 from verification.case import Array
 from verification.failure import Crashed, Stopped
 from verification.instance import Held
@@ -24,7 +25,6 @@ from verification.judge.child import worker
 from verification.judge.process import Child, Limits, Running
 from verification.judge.remote import RemoteLayer
 from verification.judge.session import Budget, Session
-from verification.layer import line_of
 from verification.spec import LayerSpec, SpecError
 
 TIMEOUT = 10.0

@@ -106,16 +106,16 @@ def name(make: Callable[..., Any]) -> str:
 class Spelling:
     """How the calls of a layer are written, one template each; an adapter has its own (`make.spelling`).
 
-    They may name {layer}, {make}, {x}, {y}, {dLdy}, {gradients}; {settings}, with {comma} before them if there
-    are any, and {values} without their names; parameters and gradients by name ({W}, {dLdW}); and, of the
-    parameter that is set, {array}, {name} and {attribute}: `names` says where it has another name. `originals` are
-    to be imported besides the layer; `as_array` is what makes a NumPy array of a result that is none.
+    They may name {layer}, {make}, {x}, {y}, {dLdy}, {gradients}, and {given}, all arguments; {settings}, with {comma}
+    before them if there are any, and {values} without their names; parameters and gradients by name ({W}, {dLdW});
+    and, of the parameter that is set, {array}, {name} and {attribute}: `names` says where it has another name.
+    `originals` are to be imported besides the layer; `as_array` is what makes a NumPy array of a result that is none.
     """
 
     construct: str = "{layer} = {make}({settings})"
     parameter: str = "{layer}.{name} = {array}.copy()"
-    forward: str = "{y} = {layer}.forward({x})"
-    backprop: str = "{gradients} = {layer}.backprop({x}, {dLdy})"
+    forward: str = "{y} = {layer}.forward({given})"
+    backprop: str = "{gradients} = {layer}.backprop({given})"
     imports: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
     originals: tuple[Callable[..., Any], ...] = ()
@@ -170,6 +170,7 @@ class Script:
         self._latest: dict[str, str] = {}  # the last variable of each result
         self._count: dict[str, int] = {}
         self._made: dict[str, int] = {}  # how many lines it takes to make each result
+        self.parts: dict[str, Mapping[str, str]] = {}  # of an expression for several arrays: that of each
         self._refused = (0, 0)  # lines of the last call that should be refused
         self._again: Callable[[str], None] = lambda _variable: None
         self._as_returned: Callable[[], None] = lambda: None
@@ -205,6 +206,12 @@ class Script:
     def know(self, result: object, expression: str) -> None:
         """Note the expression that gives this very object in the script."""
         self._known.append((result, expression))
+
+    def join(self, result: object, parts: Mapping[str, str]) -> None:
+        """Note the expressions, by name, of the arrays of which this very object is the joined one."""
+        expression = f"np.concatenate(({', '.join(parts.values())}), axis=-1)"
+        self.parts[expression] = parts
+        self.know(result, expression)
 
     def variable(self, result: object) -> str:
         """Return the expression that gives this very object, or "" if none is known."""
@@ -274,7 +281,7 @@ class Script:
 
         One that should be `refused` becomes a comment when another follows, since it was.
         """
-        fields = {**layer, **given}
+        fields = {**layer, **given, "given": ", ".join(given.values())}
         start, stop = self._refused
         self.lines[start:stop] = [f"# {line}" for line in self.lines[start:stop]]
         before = list(self.lines)
@@ -283,7 +290,8 @@ class Script:
         def written(variables: list[str], gradients: str, known: Mapping[str, Any], as_returned: bool = False) -> None:
             named = dict(zip(results, variables, strict=True))
             template = self.spelling.calling(method, known, as_returned=as_returned)
-            self.lines = before + template.format(**{**fields, **named, "gradients": gradients}).splitlines()
+            together = {"y": gradients, "gradients": gradients}
+            self.lines = before + template.format(**{**fields, **named, **together}).splitlines()
 
         variables = [self._fresh(result) for result in results]
         self._latest |= dict(zip(results, variables, strict=True))
@@ -329,3 +337,20 @@ def _shown(failure: PropertyFailed) -> list[str]:
     large = failure.total > LITERAL_ENTRIES and failure.entries and failure.entries[0].index
     index = f"[{', '.join(map(str, failure.entries[0].index))}]" if large else ""
     return [f"print({failure.shows}{index})"]
+
+
+class Unwritten:
+    """What stands for a script where none is kept: it writes nothing, and knows no expression."""
+
+    def construct(self, *_: object) -> dict[str, str]:
+        """Return the fields of templates that nothing fills in."""
+        return {}
+
+    def _nothing(self, *_: object, **__: object) -> str:
+        return ""
+
+    array = given = know = variable = latest = attribute = seen = unnamed_result = _nothing
+    assign = overwrite = write_into = call = keep_all = join = _nothing
+
+
+UNWRITTEN = Unwritten()

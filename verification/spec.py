@@ -137,8 +137,11 @@ class LayerSpec:
     cases       a strategy of valid cases; see `verification.strategies.cases`
     reference   called with the arrays and settings of a case, by name, returns the right y
     parameters  names of the parameters
-    inputs      those of the parameters that are no attributes but are given to forward and backprop after x,
-                in this order: forward(x, h) and backprop(x, h, dLdy) for ("h",)
+    inputs      those of the parameters and constants that are no attributes but are given to forward and backprop
+                after x, in this order: forward(x, h) and backprop(x, h, dLdy) for ("h",)
+    outputs     names of what forward returns, if it is several arrays: ("y", "c") for forward(x) -> (y, c) and
+                backprop(x, dLdy, dLdc). reference and magnitude return a tuple of them then, and gradient is called
+                with dLdy and dLdc. Their shapes may differ in the last axis only
     constants   names of arrays that are set like parameters and have no gradient: a mask, labels
     gradients   the arguments whose gradients backprop returns, in this order: ("W", "b") for a first
                 layer that has no dLdx, () for one that has no backprop; x and then the parameters unless
@@ -184,9 +187,10 @@ class LayerSpec:
     name: str
     make: Callable[..., Any]
     cases: st.SearchStrategy[Case]
-    reference: Callable[..., Array]
+    reference: Callable[..., Array | tuple[Array, ...]]
     parameters: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     gradients: tuple[str, ...] = ALL
     parameter_gradients: Literal["sum", "mean"] = "sum"
@@ -197,7 +201,7 @@ class LayerSpec:
     batch_independent: bool = True
     deterministic: bool = True
     terms: Callable[..., int] | None = None
-    magnitude: Callable[..., Array] | None = None
+    magnitude: Callable[..., Array | tuple[Array, ...]] | None = None
     usual: st.SearchStrategy[Case] | None = None
     realistic: Case | None = None
     bad_arguments: tuple[BadArgument, ...] = ()
@@ -272,7 +276,7 @@ class LayerSpec:
         return array.astype(self.dtype) if array.dtype == np.float64 != self.dtype else array
 
     def __post_init__(self) -> None:
-        tuples = ("parameters", "inputs", "constants", "gradients", "affine_in", "fixed", "as_one", "absent")
+        tuples = ("parameters", "inputs", "outputs", "constants", "gradients", "affine_in", "fixed", "as_one", "absent")
         for which in tuples:
             names = getattr(self, which)
             if isinstance(names, str):
@@ -280,9 +284,15 @@ class LayerSpec:
             object.__setattr__(self, which, tuple(names))
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
-        if unknown := [name for name in self.inputs if name not in self.parameters]:
+        known = (*self.parameters, *self.constants)
+        if unknown := [name for name in self.inputs if name not in known]:
             raise SpecError(
-                f"inputs should be among the parameters, {self.parameters}, but has {unknown}: name them there"
+                f"inputs should be among the parameters and constants, {known}, but has {unknown}: name them there"
+            )
+        if taken := [name for name in self.outputs if name in ("x", *known)]:
+            raise SpecError(
+                f"outputs should have names of their own, but {taken} are inputs, parameters or constants: say"
+                f" {taken[0]}_next"
             )
         arguments = ("x", *self.parameters)
         if self.gradients == ALL:

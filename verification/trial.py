@@ -15,6 +15,7 @@ from verification.case import Array, Case, Option, pick, real, whole
 from verification.differences import COARSE, STEPS, UNITS, Measured, derivative
 from verification.failure import OUTSIDE, TOO_COARSE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
+from verification.outputs import Outputs, joined
 from verification.script import Script
 from verification.spec import LayerSpec, SpecError
 from verification.strategies import ordered, spaced
@@ -56,6 +57,7 @@ class Trial:
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Measured] | None = None
+        self._outputs: Outputs | None = None
         self._constant: dict[str, tuple[Mapping[str, Array], Array]] = {}  # c of y = A v + c, and where
 
     # Arrays
@@ -73,6 +75,14 @@ class Trial:
         return self._y
 
     @property
+    def outputs(self) -> Outputs:
+        """The outputs, where there are several, and how long they are."""
+        if self._outputs is None:
+            names = self.spec.outputs
+            self._outputs = Outputs(names, self.spec.reference(**self.arguments, **self.case.settings) if names else ())
+        return self._outputs
+
+    @property
     def dLdy(self) -> Array:  # noqa: N802  the field's name
         """An upstream gradient of whole numbers, now and then of large ones."""
 
@@ -82,6 +92,11 @@ class Trial:
             return np.asarray(scale * self.spec.whole("dLdy", self.case.seed, self.y.shape))
 
         return self._draw("dLdy", self.y.shape, drawn)
+
+    @property
+    def upstream(self) -> dict[str, Array]:
+        """dLdy, or what it is of each of several outputs, by name."""
+        return self.outputs.split(self.dLdy)
 
     @property
     def declares_dLdy(self) -> bool:  # noqa: N802
@@ -172,7 +187,7 @@ class Trial:
 
     def reference(self, **arrays: Array) -> Array:
         """Return the right y, for the arguments of the case unless given here."""
-        return np.asarray(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
+        return joined(self.spec.reference(**{**self.arguments, **arrays}, **self.case.settings))
 
     def gradient(self, dLdy: Array, **changed: Any) -> dict[str, Array]:
         """Return the right gradients by argument, of the arguments and settings of the case unless changed."""
@@ -181,7 +196,7 @@ class Trial:
     def _gradient(self, dLdy: Array, changed: Mapping[str, Any]) -> dict[str, Measured]:
         given = {**self.arguments, **self.case.settings, **changed}
         if self.spec.gradient:
-            right = self.spec.gradient(dLdy=dLdy, **given)
+            right = self.spec.gradient(**self.outputs.split(dLdy), **given)
             return {name: Measured(gradient) for name, gradient in right.items()}
         at = {name: given[name] for name in self.arguments}
         return {name: self.right_gradient(name, at, dLdy) for name in self.spec.gradients}
@@ -208,7 +223,7 @@ class Trial:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
         bound = self.spec.magnitude or self.spec.reference
         absolute = {name: abs(array) for name, array in {**self.arguments, **arrays}.items()}
-        return np.asarray(bound(**absolute, **self.case.settings))
+        return joined(bound(**absolute, **self.case.settings))
 
     def response(self, name: str, direction: Array, at: Mapping[str, Array]) -> Measured:
         """Return how the right y changes as the argument `name` moves along the direction: A v."""
@@ -266,14 +281,24 @@ class Trial:
         slight = ""
         if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
+        found = self.entries(label, actual, expected, wrong)
         raise PropertyFailed(
-            f"{name} is wrong{because}{slight}",
-            entries(label, actual, expected, wrong),
-            int(wrong.sum()),
-            actual.size,
-            (label, actual, expected),
-            shows,
-        ).about("values", array)
+            f"{name} is wrong{because}{slight}", found, int(wrong.sum()), actual.size, (label, actual, expected),
+            self.shown(shows, found),
+        ).about("values", array)  # fmt: skip
+
+    def entries(self, label: str, actual: Array, expected: Array, wrong: Array) -> list[Entry]:
+        """Return the first entries where `wrong` is true, those of y or dLdy by the output that they are of."""
+        found = entries(label, actual, expected, wrong)
+        if not self.spec.outputs:
+            return found
+        return [Entry(*self.outputs.at(label, one.index), one.actual, one.expected) for one in found]
+
+    def shown(self, expression: str, found: Sequence[Entry]) -> str:
+        """Return the expression of a script for the output that the first of these entries is of; or as it is."""
+        if not self.script or not found:
+            return expression
+        return self.script.parts.get(expression, {}).get(found[0].array, expression)
 
     def allowance(self, largest: float) -> float:
         """Return the error allowed to an array whose largest entry is this."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from verification.case import Array, Case
+from verification.construction import arguments
 from verification.instance import Here, Instance
 from verification.script import Spelling
 from verification.spec import LayerSpec
@@ -43,7 +45,19 @@ class Adapted:
 
     def layer(self, spec: LayerSpec, settings: Mapping[str, Any], inputs: Mapping[str, Array]) -> Instance:  # noqa: ARG002
         """Return a new layer; inputs are x and the parameters that it is made for."""
-        return Here(self.wrap(settings))
+        made = self.wrap(settings)
+        return made if isinstance(made, Instance) else Here(made)
 
     def examine(self, spec: LayerSpec, case: Case, y: Array) -> None:
         """Raise a SpecError if an option does not fit the spec, of which this is a case and its right y."""
+
+
+def plain(make: Callable[..., Any]) -> Adapted:
+    """Return what needs no adapter, as one."""
+    return Adapted(make, partial(made, make), Spelling())
+
+
+def made(make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
+    """Call make with the settings, by name or in their order."""
+    args, kwargs = arguments(make, settings)
+    return make(*args, **kwargs)

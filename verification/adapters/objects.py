@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from verification.adapters.adapter import Adapted
+from verification.adapters.adapter import Adapted, made
 from verification.adapters.calls import Call, Place
 from verification.adapters.gradients import Places, Separate, Update
 from verification.adapters.images import OneImage
@@ -20,7 +20,6 @@ from verification.adapters.options import INPUT_SHAPE, LEARNING_RATE, Options, e
 from verification.adapters.spelling import AdaptedSpelling
 from verification.adapters.step import Step
 from verification.case import Array, Case
-from verification.construction import arguments as in_order
 from verification.instance import Instance
 from verification.spec import LayerSpec, SpecError
 
@@ -115,7 +114,7 @@ def _adapter(options: Options, gradients: Mapping[str, Place]) -> "AdaptedObject
     inner, constructor = options.inner, options.arguments.names if options.arguments else set()
     return AdaptedObject(
         original=inner.original if inner else options.make,
-        wrap=inner.wrap if inner else partial(_made, options.make),
+        wrap=inner.wrap if inner else partial(made, options.make),
         spelling=AdaptedSpelling.of(options, tuple(steps)),
         late=options.build is not None or INPUT_SHAPE in constructor,
         given=tuple(constructor),
@@ -125,11 +124,6 @@ def _adapter(options: Options, gradients: Mapping[str, Place]) -> "AdaptedObject
         options=options,
         steps=tuple(steps),
     )
-
-
-def _made(make: Callable[..., Any], settings: Mapping[str, Any]) -> Any:
-    args, kwargs = in_order(make, settings)
-    return make(*args, **kwargs)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.differences import STEP, Measured
-from verification.failure import TOO_COARSE, NotJudged, PropertyFailed, entries
+from verification.failure import TOO_COARSE, NotJudged, PropertyFailed
 from verification.properties.shared import agrees, direction, gradients, hold_against_reference
 from verification.strategies import LAYOUTS
 from verification.trial import Trial, slope, steps
@@ -91,17 +91,20 @@ def arguments_are_left_alone(trial: Trial) -> None:
         for name, array in after.items():
             if not _same(array, before[name]):
                 shows = layer.expression(name, held)
-                raise _changed(method, name, array, before[name], shows, is_argument=name in held)
+                raise _changed(trial, method, name, array, before[name], shows, is_argument=name in held)
 
 
-def _changed(method: str, name: str, after: Array, before: Array, shows: str, *, is_argument: bool) -> PropertyFailed:
+def _changed(
+    trial: Trial, method: str, name: str, after: Array, before: Array, shows: str, *, is_argument: bool
+) -> PropertyFailed:  # fmt: skip
     if (after.shape, after.dtype) != (before.shape, before.dtype):
         was, is_now = (f"shape {array.shape} and {array.dtype}" for array in (before, after))
         said, found, count = f"{method} changes {name} in place: it had {was}, and has {is_now}", [], 0
     else:
         wrong = after != before
-        said, found, count = f"{method} changes {name}", entries(name, after, before, wrong), int(wrong.sum())
-    failure = PropertyFailed(said, found, count, after.size if found else 0, shows=shows)
+        found, count = trial.entries(name, after, before, wrong), int(wrong.sum())
+        said = f"{method} changes {found[0].array}"
+    failure = PropertyFailed(said, found, count, after.size if found else 0, shows=trial.shown(shows, found))
     return failure if is_argument else failure.about("own parameter")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from verification.adapters.adapter import Adapted
 from verification.case import Array, indices
 from verification.differences import Measured
-from verification.failure import PropertyFailed, array_of, entries
+from verification.failure import PropertyFailed, array_of
 from verification.properties.shared import exact_in, gradients, size
 from verification.trial import Trial
 
@@ -101,8 +101,8 @@ def _within(
         raise PropertyFailed(f"{name} is wrong, {said}").about("values", label)
     expected = entrywise().value if entrywise else right
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
-    found = entries(label, actual, expected, wrong)
-    shows = trial.expression(actual)
+    found = trial.entries(label, actual, expected, wrong)
+    shows = trial.shown(trial.expression(actual), found)
     raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows).about(
         "values", label
     )

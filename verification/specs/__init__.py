@@ -45,7 +45,7 @@ from verification.specs.pooling_nd import (
     max_pooling2d,
     max_pooling3d,
 )
-from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
+from verification.specs.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 from verification.specs.softmax import softmax, softmax_cross_entropy
 from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -83,6 +83,7 @@ __all__ = [
     "leaky_relu",
     "log_softmax",
     "lstm",
+    "lstm_cell",
     "max_pooling",
     "max_pooling1d",
     "max_pooling2d",

@@ -13,6 +13,7 @@ from scipy import special
 from verification.case import Array, Case, whole
 from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
+from verification.outputs import joined
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.trial import Trial
@@ -82,6 +83,22 @@ def gru(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     )
 
 
+def lstm_cell(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
+    """Return the spec of a long short-term memory, one step, with both states out: (h_next, c_next).
+
+    i, f, g, o are the first to fourth k columns of x W + h U + b, g through tanh and the others through the sigmoid;
+    c_next = f c + i g, and h_next = o tanh(c_next). implementation(input_size, hidden_size) makes the layer: the class
+    itself or a function, with the parameters W (d, 4 k), U (k, 4 k) and b (4 k,). It has forward(x, h, c) for x (n, d)
+    and h and c (n, k), which returns (h_next, c_next); and backprop(x, h, c, dLdh_next, dLdc_next), which returns
+    (dLdx, dLdh, dLdc, dLdW, dLdU, dLdb).
+    Keywords restrict what is tried (`verification.choices`): batch, input_size (d), hidden_size (k); bias=False.
+    """
+    return _recurrent(
+        "lstm_cell", implementation, only, _lstm, _lstm_back, ("h", "c"), 4, LSTM_CELL_MISTAKES, over_time=False,
+        outputs=("h_next", "c_next"),
+    )  # fmt: skip
+
+
 def lstm(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a layer of long short-term memory, y all of its states h[t].
 
@@ -99,28 +116,32 @@ def lstm(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
 def _recurrent(
     name: str, make: Callable[..., Any], only: Mapping[str, Any], cell: Cell, back: Back,
     states: tuple[str, ...], gates: int, mistakes: Table, *, over_time: bool, second_bias: bool = False,
+    outputs: tuple[str, ...] = (),
 ) -> LayerSpec:  # fmt: skip
-    """Return the spec; W, U and the biases have columns for so many gates."""
+    """Return the spec; W, U and the biases have columns for so many gates. A cell may have all states as outputs."""
     own = ("W", "U", "b", *(("c",) if second_bias else ()))
 
     def steps_of(x: Array) -> list[Array]:
         return [x[:, step] for step in range(x.shape[1])] if over_time else [x]
 
-    def reference(x: Array, cell: Cell = cell, **given: Any) -> Array:
+    def reference(x: Array, cell: Cell = cell, **given: Any) -> Array | States:
         """Step by step. Source: the definition."""
         now, y = tuple(given[state] for state in states), []
         for step in steps_of(x):
             now = cell(step, *now, *(given[name] for name in own))
             y.append(now[0])
+        if outputs:
+            return now
         return np.stack(y, axis=1) if over_time else y[0]
 
-    def gradient(dLdy: Array, x: Array, back: Back = back, carried: bool = True, **given: Any) -> dict[str, Array]:
+    def gradient(x: Array, back: Back = back, carried: bool = True, **given: Any) -> dict[str, Array]:
         """From the last step to the first, by the chain rule."""
         parameters = [given[name] for name in own]
         before = [tuple(given[state] for state in states)]
         for step in steps_of(x):
             before.append(cell(step, *before[-1], *parameters))
-        coming = [np.zeros(given[state].shape) for state in states]
+        coming = [given.get(f"dLd{state}_next", np.zeros(given[state].shape)) for state in states]
+        dLdy = given.get("dLdy", np.zeros(coming[0].shape))
         result = {name: np.zeros(given[name].shape) for name in own}
         of_steps = []
         for step, now, upstream in reversed(list(zip(steps_of(x), before, steps_of(dLdy), strict=False))):
@@ -149,20 +170,20 @@ def _recurrent(
 
     def upstream(case: Case) -> Array:
         given: dict[str, Any] = {key: case.arrays[key] for key in ("x", *states, *own)}
-        return reference(**given)
+        return joined(reference(**given))
 
     def wrong(array: str, other: Any) -> Callable[[Trial], Array]:
         if array == "y":
-            return lambda trial: reference(**_given(trial, cell=other))
-        return lambda trial: gradient(trial.dLdy, **_given(trial, back=other))[array.removeprefix("dLd")]
+            return lambda trial: joined(reference(**_given(trial, cell=other)))
+        return lambda trial: gradient(**_given(trial, **trial.upstream, back=other))[array.removeprefix("dLd")]
 
     def from_the_first(trial: Trial) -> Array | None:
         """Return y if every step began with the first states."""
-        steps = [reference(**_given(trial, x=trial.x[:, [step]])) for step in range(trial.x.shape[1])]
+        steps = [joined(reference(**_given(trial, x=trial.x[:, [step]]))) for step in range(trial.x.shape[1])]
         return np.concatenate(steps, axis=1)
 
     def _of_one_step(key: str) -> Callable[[Trial], Array]:
-        return lambda trial: gradient(trial.dLdy, **_given(trial, carried=False))[key]
+        return lambda trial: gradient(**_given(trial, **trial.upstream, carried=False))[key]
 
     through_time = (
         Mistake("keeps-state", "y", "y begins every step with the first state; take that of the step before",
@@ -178,6 +199,7 @@ def _recurrent(
         reference=lambda x, **given: reference(x, **{key: given[key] for key in (*states, *own)}),
         parameters=(*states, *own),
         inputs=states,
+        outputs=outputs,
         rtol=RTOL,
         rtol_reason=RTOL_REASON,
         batch_independent=False,  # an image of x belongs to one of each state
@@ -186,7 +208,7 @@ def _recurrent(
             backprop_of("backprop, dLdy with a unit too many", lambda case: grown(upstream(case), -1)),
             backprop_of("backprop, dLdy of another batch size", lambda case: grown(upstream(case), 0)),
         ),
-        gradient=lambda dLdy, x, **given: gradient(dLdy, x, **{key: given[key] for key in (*states, *own)}),
+        gradient=lambda x, **given: gradient(x, **given),
         mistakes=(
             *(Mistake(family, array, f"{array} {sentence}", wrong(array, other))
               for family, array, sentence, other in mistakes),
@@ -272,12 +294,13 @@ def _lstm(x: Array, h: Array, c: Array, W: Array, U: Array, b: Array, order: str
 
 
 def _lstm_back(
-    dLdh: Array, dLdc: Array, x: Array, h: Array, c: Array, W: Array, U: Array, b: Array, through_c: bool = True
-) -> tuple[Array, ...]:
+    dLdh: Array, dLdc: Array, x: Array, h: Array, c: Array, W: Array, U: Array, b: Array,
+    through_c: bool = True, through_tanh: bool = True,
+) -> tuple[Array, ...]:  # fmt: skip
     i, f, g, o = np.split(x @ W + h @ U + b, 4, axis=1)
     i, f, g, o = special.expit(i), special.expit(f), np.tanh(g), special.expit(o)
     t = np.tanh(f * c + i * g)
-    total = dLdh * o * (1 - t**2) + (dLdc if through_c else 0)
+    total = dLdh * o * (1 - t**2) * through_tanh + dLdc * through_c
     parts = (total * g * i * (1 - i), total * c * f * (1 - f), total * i * (1 - g**2), dLdh * t * o * (1 - o))
     u = np.concatenate(parts, axis=1)
     return u @ W.T, u @ U.T, total * f, x.T @ u, h.T @ u, u.sum(axis=0)
@@ -286,6 +309,15 @@ def _lstm_back(
 def _lstm_without_tanh(x: Array, h: Array, c: Array, W: Array, U: Array, b: Array) -> States:
     _, now = _lstm(x, h, c, W, U, b)
     return special.expit(np.split(x @ W + h @ U + b, 4, axis=1)[3]) * now, now
+
+
+def _lstm_of(*states: int) -> Back:
+    """Return the way back from these of the next states alone."""
+
+    def back(dLdh: Array, dLdc: Array, *given: Any) -> tuple[Array, ...]:
+        return _lstm_back(dLdh * (0 in states), dLdc * (1 in states), *given)
+
+    return back
 
 
 _ALL = ("dLdx", "dLdh", "dLdW", "dLdU", "dLdb")
@@ -312,12 +344,29 @@ GRU_MISTAKES: Table = (
     ("term-missing", "dLdh", "leaves out the way through z h", partial(_gru_back, direct=False)),
 )  # fmt: skip
 
-LSTM_MISTAKES: Table = (
+LSTM_FORWARD_MISTAKES: Table = (
     ("wrong-formula", "y", "takes the columns for i, f, o, g; here they are for i, f, g, o",
      partial(_lstm, order="ifog")),
     ("wrong-formula", "y", "takes the columns for f, i, g, o; here they are for i, f, g, o",
      partial(_lstm, order="figo")),
     ("term-missing", "y", "leaves out tanh of c", _lstm_without_tanh),
+)  # fmt: skip
+
+LSTM_MISTAKES: Table = (
+    *LSTM_FORWARD_MISTAKES,
     *(("term-missing", array, "leaves out what comes back through c from the steps after",
        partial(_lstm_back, through_c=False)) for array in (*_ALL, "dLdc")),
+)  # fmt: skip
+
+LSTM_CELL_MISTAKES: Table = (
+    *LSTM_FORWARD_MISTAKES,
+    ("axes-swapped", "y", "is (c_next, h_next): h_next comes first", lambda *given: _lstm(*given)[::-1]),
+    *(row for array in (*_ALL, "dLdc") for row in (
+        ("term-missing", array, "leaves out what comes back through c_next", _lstm_of(0)),
+        ("term-missing", array, "leaves out what comes back through h_next", _lstm_of(1)),
+        ("axes-swapped", array, "takes dLdc_next for dLdh_next, and the other way round: dLdh_next comes first",
+         lambda dLdh, dLdc, *given: _lstm_back(dLdc, dLdh, *given)),
+        ("term-missing", array, "leaves out that h_next depends on c_next: dLdh_next goes back through c_next too",
+         partial(_lstm_back, through_tanh=False)),
+    )),
 )  # fmt: skip
