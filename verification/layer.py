@@ -159,7 +159,7 @@ class Layer:
         items = self._separate("forward", self._outputs, returned)
         parts = {name: self._real(f"forward, for {name},", one) for name, one in zip(self._outputs, items, strict=True)}
         self._should_fit(parts)
-        y = joined([*parts.values()])
+        y = joined(tuple(parts.values()))
         self._script.join(y, {name: self._script.latest(name) for name in parts})
         return y
 
@@ -280,11 +280,13 @@ class Layer:
         """Return the arguments of a call in the layer's dtype: x, the further inputs, and dLdy or its parts."""
         arguments = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
         match given.get("dLdy"):
+            case None:
+                pass
             case Parts(parts=parts):
                 arguments |= parts
             case Held() as held:
                 arguments["dLdy"] = held
-            case np.ndarray() as dLdy:
+            case dLdy:
                 arguments |= self.trial.outputs.split(dLdy)
         return {name: self._in_dtype(value) for name, value in arguments.items()}
 

@@ -13,8 +13,8 @@ from verification.instance import Held
 
 
 def joined(y: Any) -> Array:
-    """Return y as one array: several outputs, side by side."""
-    return np.concatenate(y, axis=-1) if isinstance(y, tuple | list) else np.asarray(y)
+    """Return y as one array: a tuple of several outputs, side by side."""
+    return np.concatenate(y, axis=-1) if isinstance(y, tuple) else np.asarray(y)
 
 
 class Outputs:
@@ -52,7 +52,7 @@ class Parts(Held):
 
     def read(self) -> Any:
         """Return them joined."""
-        return joined([part.read() for part in self.parts.values()])
+        return joined(tuple(part.read() for part in self.parts.values()))
 
     def write(self, values: Array, *, force: bool = False) -> None:
         """Write values into each."""
