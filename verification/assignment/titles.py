@@ -18,7 +18,7 @@ from verification.failure import Stopped
 from verification.judge import sandbox
 from verification.judge.child.titles import FOLDER, TEXT
 from verification.judge.process import Child, Limits
-from verification.judge.session import Budget, Session, plain
+from verification.judge.session import Budget, Session, plain, said_of
 
 PICTURES, RUNNING = 3, 12
 """Pictures that a run shows, at least, and calls of the full timeout that it may take, since it reads all of MNIST."""
@@ -121,16 +121,17 @@ def _run(source: bytes, filename: str, seed: int, limits: Limits) -> tuple[str, 
     """Return how the script is kept apart, the titles and pictures that it shows, and how else it ended than well."""
     child = Child(replace(limits, given={f"{sandbox.INSIDE}/{FOLDER}": str(DATA)}))
     session = Session(child, Budget(limits.timeout))
-    step = ("titles", filename, seed % 2**32, str(DATA))
+    arguments = filename, seed % 2**32, str(DATA)
     shown, ended = [], []
     try:
         script = np.frombuffer(source, np.uint8)
-        content, images = session.ask("the script", *step, arrays=[script], timeout=RUNNING * limits.timeout)
+        content, images = session.ask(
+            "the script", "titles", *arguments, arrays=[script], timeout=RUNNING * limits.timeout
+        )
         if content["network"]:
             ended.append("it asked for the network, and there is none here")
         if raised := content["raised"]:
-            kind, message, where = (plain(raised[part])[:TEXT] for part in ("type", "message", "where"))
-            ended.append(f"it raised {kind}: {message}" + (f" ({where})" if where else ""))
+            ended.append(said_of(raised, TEXT))
         shown = [(plain(title)[:TEXT], image) for title, image in zip(content["titles"], images, strict=True)]
     except Stopped as stopped:
         ended = [str(stopped)]

@@ -1,6 +1,7 @@
 """Convolution over one, two or three axes, with stride, padding, dilation and groups: correct layers, planted bugs."""
 
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -380,9 +381,7 @@ GROUPS, PADDING = "groups_work_side_by_side", "padding_is_a_frame_of_zeros"
 STRIDE, DILATION = "stride_picks_from_the_output_of_stride_1", "dilation_is_a_filter_with_gaps_of_zeros"
 
 
-def _bug(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(Taps, name, family, caught_by, description, **methods)
-
+_bug = partial(row, Taps)
 
 BUGS = (
     *everywhere(Taps, exact=True),

@@ -1,5 +1,6 @@
 """A dense layer and flattening: correct layers, variants of them, planted bugs."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -93,9 +94,7 @@ def _square(W: Array) -> bool:
     return len(set(W.shape)) == 1
 
 
-def _dense(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(Product, name, family, caught_by, description, **methods)
-
+_dense = partial(row, Product)
 
 DENSE_BUGS = (
     *everywhere(Product, exact=True),

@@ -1,5 +1,6 @@
 """Pooling over all of each channel: correct layers and planted bugs."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -117,13 +118,8 @@ def _of_both(base: Any, gradients: str) -> tuple[Bug, ...]:
     )  # fmt: skip
 
 
-def _max(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(GlobalLargest, name, family, caught_by, description, **methods)
-
-
-def _mean(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(GlobalAverage, name, family, caught_by, description, **methods)
-
+_max = partial(row, GlobalLargest)
+_mean = partial(row, GlobalAverage)
 
 MAX_BUGS = (
     _max("starts_at_zero", "zero-start", CONSTANT, "the running maximum starts at 0",

@@ -1,5 +1,6 @@
 """Max-pooling: a correct layer in parts that can be changed one at a time, variants of it, planted bugs."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import maximum_filter
 
 from verification.case import Array
-from verification.catalogue.bug import Bug, Section, change
+from verification.catalogue.any_layer import row
+from verification.catalogue.bug import Section
 from verification.specs.max_pooling import max_pooling
 
 
@@ -211,10 +213,7 @@ def _buffered(self: Any, x: Array) -> Array:
     return np.asarray(self.buffer)
 
 
-def _row(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return Bug(name, family, caught_by, description, change(FirstLargest, name, **methods))
-
-
+_row = partial(row, FirstLargest)
 FORWARD, DIFFERENCES = "forward_matches_reference", "backprop_matches_directional_differences"
 SUBGRADIENT = "gradient_is_a_subgradient"
 

@@ -1,6 +1,7 @@
 """Pooling over one, two or three axes: correct layers and planted bugs."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -365,13 +366,8 @@ SUBGRADIENT, CONSTANT, EXTREMES = (
 SUM, HISTORY = "gradient_conserves_the_upstream_sum", "history_is_irrelevant"
 
 
-def _max(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(Largest, name, family, caught_by, description, **methods)
-
-
-def _mean(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return row(Average, name, family, caught_by, description, **methods)
-
+_max = partial(row, Largest)
+_mean = partial(row, Average)
 
 MAX_BUGS = (
     *_of_windows(Largest, DIFFERENCES),

@@ -1,12 +1,14 @@
 """Two-dimensional transposed convolution: correct layers and planted bugs."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.signal import convolve, correlate
 
 from verification.case import Array
-from verification.catalogue.bug import Bug, Section, change
+from verification.catalogue.any_layer import row
+from verification.catalogue.bug import Section
 from verification.catalogue.convolution_nd import with_settings
 from verification.specs.transposed_convolution2d import transposed_convolution2d
 
@@ -282,10 +284,7 @@ def _bias_where_reached(self: Any, x: Array) -> Array:
     return y
 
 
-def _row(name: str, family: str, caught_by: str, description: str, **methods: Any) -> Bug:
-    return Bug(name, family, caught_by, description, change(Scatter, name, **methods))
-
-
+_row = partial(row, Scatter)
 FORWARD, ADJOINT = "forward_matches_reference", "backprop_is_the_adjoint"
 CONVOLUTION, GROUPS = "is_the_adjoint_of_convolution", "groups_work_side_by_side"
 PADDING = "padding_takes_rows_away_and_output_padding_adds_them"

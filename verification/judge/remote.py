@@ -1,6 +1,5 @@
 """Layers that live in a child process: each call is one question to it, and one answer."""
 
-import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from verification.failure import Stopped
 from verification.instance import Held, Instance, memory_of
 from verification.judge.child.protocol import ITEMS
 from verification.judge.process import Child, Limits
-from verification.judge.session import Budget, Session, plain
+from verification.judge.session import Budget, Session, plain, said_of
 
 LOADING = 4
 """Calls of the full timeout that the file may take to load: an import may take long."""
@@ -201,21 +200,20 @@ class Submission:
         Besides, how the run ended, in words, if not well; and whether that was because its time was up.
         """
         session = Session(Child(self.limits), Budget(self.limits.timeout))
-        start, most = time.monotonic(), ALONE * self.limits.timeout
-        source, step = np.frombuffer(self.source, np.uint8), ("run_alone", self.filename, self.seed % 2**32)
-        ended, late = "", False
+        arguments, source = (self.filename, self.seed % 2**32), np.frombuffer(self.source, np.uint8)
+        timeout = ALONE * self.limits.timeout
+        ended = ""
         try:
-            content, _ = session.ask("the file by itself", *step, arrays=[source], timeout=most)
+            content, _ = session.ask("the file by itself", "run_alone", *arguments, arrays=[source], timeout=timeout)
             if raised := content["raised"]:
-                kind, message, where = (plain(raised[part]) for part in ("type", "message", "where"))
-                ended = f"it raised {kind}: {message}" + f" ({where})" * bool(where)
+                ended = said_of(raised)
         except Stopped as stop:
-            ended, late = str(stop), time.monotonic() - start >= most
+            ended = str(stop)
         except Exception:  # raised by what is no answer
             ended = "it gave an answer that makes no sense"
         finally:
             session.child.stop()
-        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, late
+        return plain(session.child.output.decode(errors="replace")).splitlines(), ended, session.child.late
 
     def close(self) -> None:
         """End the child."""
@@ -230,10 +228,10 @@ class Submission:
         if not self.source.strip():
             return Loaded({}, (), (), "the file is empty", "empty file")
         source = np.frombuffer(self.source, np.uint8)
+        arguments = self.filename, list(self.wanted), self.seed % 2**32
         timeout = LOADING * self.limits.timeout
-        load = ("load", self.filename, list(self.wanted), self.seed % 2**32)
         try:
-            found, _ = session.ask("loading the file", *load, arrays=[source], timeout=timeout)
+            found, _ = session.ask("loading the file", "load", *arguments, arrays=[source], timeout=timeout)
             if "error" in found:
                 return Loaded({}, (), (), plain(found["error"]), "syntax error" * bool(found["syntax"]))
             if all(line.strip()[:1] in (b"", b"#") for line in self.source.splitlines()):

@@ -148,6 +148,12 @@ def error_of(raised: Mapping[str, Any] | None) -> Any:
     return error
 
 
+def said_of(raised: Mapping[str, Any], limit: int | None = None) -> str:
+    """Return in words what a file raised, as the child names it; each part has at most `limit` characters."""
+    kind, message, where = (plain(raised[part])[:limit] for part in ("type", "message", "where"))
+    return f"it raised {kind}: {message}" + f" ({where})" * bool(where)
+
+
 def _builtin(name: str) -> type[Exception] | None:
     known = getattr(builtins, name, None)
     return known if isinstance(known, type) and issubclass(known, Exception) else None

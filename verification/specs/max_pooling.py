@@ -7,13 +7,18 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from verification.case import Array, Case, whole
+from verification.case import Array, Case
 from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake, formula_knob
 from verification.references import maximum, maximum_gradient
 from verification.spec import LayerSpec
+from verification.specs.pooling_nd import (
+    gradient_conserves_the_upstream_sum,
+    shared_by_the_largest,
+    values_of_kind,
+)
 from verification.specs.refused import backprop_of, forward_of, shorter_than
-from verification.strategies import SEEDS, numbers, tied
+from verification.strategies import SEEDS, numbers
 from verification.trial import Trial
 
 
@@ -98,8 +103,11 @@ def case(
 ) -> Case:  # fmt: skip
     """Return the case of this size, with x drawn from the seed: any whole numbers, ties, or all negative."""
     shape = (images, channels, pool_size + extra_width, pool_size + extra_height)
-    x = (whole("x", seed, shape), tied(seed, shape), -1 - abs(whole("x", seed, shape)))[values]
-    return Case(arrays={"x": x}, settings={"stride": stride, "pool_size": pool_size}, seed=seed)
+    return Case(
+        arrays={"x": values_of_kind(shape, values, seed)},
+        settings={"stride": stride, "pool_size": pool_size},
+        seed=seed,
+    )
 
 
 def sizes_divide(case: Case) -> dict[str, bool]:
@@ -113,28 +121,15 @@ def gradient_is_a_subgradient(trial: Trial) -> None:
 
     Any such dLdx is a convex split of dLdy over the tied entries and so a subgradient of the maximum.
     """
-    x, y, stride, pool = trial.x, trial.y, trial.case.settings["stride"], trial.case.settings["pool_size"]
     if trial.declares_dLdy:
         return  # it needs one of its own
+    y, stride, pool = trial.y, trial.case.settings["stride"], trial.case.settings["pool_size"]
     i, j = trial.pick("window", np.ndindex(y.shape[2:]))
     dLdy = np.zeros(y.shape)
     dLdy[:, :, i, j] = 1 + abs(trial.whole("dLdy of one window", y.shape[:2]))
-    gradient = trial.expect_shape("dLdx", trial.layer().backprop(x, dLdy)["x"], x.shape)
     window = np.s_[:, :, i * stride : i * stride + pool, j * stride : j * stride + pool]
-    allowed = np.zeros(x.shape, bool)
-    allowed[window] = x[window] == y[:, :, i : i + 1, j : j + 1]
-    where = f" for dLdy at window [{i}, {j}] only"
-    elsewhere, negative = np.where(allowed, 0.0, gradient), np.minimum(gradient, 0.0)
-    none = np.zeros(x.shape)
-    trial.compare("dLdx", elsewhere, none, f"{where}: no largest entry there", shows=trial.expression(gradient))
-    trial.compare("dLdx", negative, none, f"{where}: no part may be negative", shows=trial.expression(gradient))
-    _same_sums(trial, gradient, dLdy, f"{where}, which the largest entries should share")
-
-
-def gradient_conserves_the_upstream_sum(trial: Trial) -> None:
-    """sum(dLdx) == sum(dLdy), over each image and channel."""
-    dLdx = trial.layer().backprop(trial.x, trial.dLdy)["x"]
-    _same_sums(trial, trial.expect_shape("dLdx", dLdx, trial.x.shape), trial.dLdy, "")
+    most = y[:, :, i : i + 1, j : j + 1]
+    shared_by_the_largest(trial, dLdy, window, most, f" for dLdy at window [{i}, {j}] only")
 
 
 def is_monotone(trial: Trial) -> None:
@@ -145,19 +140,6 @@ def is_monotone(trial: Trial) -> None:
     after = trial.expect_shape("forward(x + d)", layer.forward(larger), trial.y.shape)
     less, shows = np.minimum(after, before), trial.expression(after)
     trial.compare("forward(x + d)", less, before, ": it is less than forward(x)", label="y", shows=shows)
-
-
-def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
-    sums = "{}.sum(axis=(2, 3))"
-    trial.compare(
-        "the sum of dLdx over each image and channel",
-        dLdx.sum(axis=(2, 3)),
-        dLdy.sum(axis=(2, 3)),
-        where,
-        label=sums.format("dLdx"),
-        shows=trial.expression(dLdx, sums),
-        array="dLdx",
-    )
 
 
 BAD_ARGUMENTS = (

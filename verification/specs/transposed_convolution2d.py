@@ -14,7 +14,7 @@ from verification.case import Array, Case, unusual, whole
 from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
-from verification.specs.axes import fitted
+from verification.specs.axes import column, fitted
 from verification.specs.convolution_nd import (
     Settings,
     bad_arguments,
@@ -162,7 +162,7 @@ def transposed2d(
         y[i, channel // (c // groups) * of_group + k] += convolve2d(apart[i, channel], gapped[channel, k])
     height, width = y.shape[2:]
     inside = y[:, :, padding[0] : height - padding[0], padding[1] : width - padding[1]]
-    return np.asarray(inside + b[:, np.newaxis, np.newaxis])
+    return np.asarray(inside + column(b, 2))
 
 
 def transposed2d_gradient(
@@ -196,7 +196,7 @@ def is_the_adjoint_of_convolution(trial: Trial) -> None:
     y = trial.expect_shape("forward(x)", trial.layer().forward(trial.x), trial.y.shape)
     u = trial.whole("u", y.shape)
     C_u = correlation(u, trial.arguments["W"], np.zeros(trial.x.shape[1]), **trial.case.settings)
-    linear = y - trial.arguments["b"][:, np.newaxis, np.newaxis]
+    linear = y - column(trial.arguments["b"], 2)
     if not trial.same_inner_product((u, linear), (C_u, trial.x)):
         trial.compare("forward(x)", y, trial.y, ": it is not the adjoint of convolution")
 
@@ -208,8 +208,8 @@ def padding_takes_rows_away_and_output_padding_adds_them(trial: Trial) -> None:
     """
     (p, q), more, b = trial.case.settings["padding"], trial.case.settings["output_padding"], trial.arguments["b"]
     bare = trial.other(padding=(0, 0), output_padding=(0, 0)).forward(trial.x)
-    longer = np.pad(bare - b[:, np.newaxis, np.newaxis], ((0, 0), (0, 0), (0, more[0]), (0, more[1])))
-    expected = longer[:, :, p : longer.shape[2] - p, q : longer.shape[3] - q] + b[:, np.newaxis, np.newaxis]
+    longer = np.pad(bare - column(b, 2), ((0, 0), (0, 0), (0, more[0]), (0, more[1])))
+    expected = longer[:, :, p : longer.shape[2] - p, q : longer.shape[3] - q] + column(b, 2)
     because = ": it should be that without padding, longer by output_padding, then cropped"
     trial.compare("forward(x)", trial.layer().forward(trial.x), expected, because)
 
@@ -217,14 +217,18 @@ def padding_takes_rows_away_and_output_padding_adds_them(trial: Trial) -> None:
 # Mistakes
 
 
+def _bare(trial: Trial, settings: Settings) -> Array:
+    """Return y under these settings without its bias, before padding takes rows away and output_padding adds them."""
+    none = {"b": np.zeros(trial.arguments["b"].shape), "padding": (0, 0), "output_padding": (0, 0)}
+    return transposed2d(**{**trial.arguments, **settings, **none})
+
+
 def _forward(trial: Trial, settings: Settings) -> Array | None:
     """Return the rows and columns of y that other settings leave; what they do not reach is the bias."""
-    b = trial.arguments["b"][:, np.newaxis, np.newaxis]
-    bare = {**settings, "padding": (0, 0), "output_padding": (0, 0)}
     (p, q), (h, w), y = settings["padding"], trial.y.shape[2:], np.zeros(trial.y.shape)
-    inside = (transposed2d(**{**trial.arguments, **bare}) - b)[:, :, p : p + h, q : q + w]
+    inside = _bare(trial, settings)[:, :, p : p + h, q : q + w]
     y[:, :, : inside.shape[2], : inside.shape[3]] = inside
-    return np.asarray(y + b)
+    return np.asarray(y + column(trial.arguments["b"], 2))
 
 
 def _parts(trial: Trial, *, by_tap: bool) -> Array:
@@ -238,19 +242,15 @@ def _parts(trial: Trial, *, by_tap: bool) -> Array:
         everywhere = {"x": np.ones(x.shape), "W": one} if by_tap else {"x": one, "W": np.ones(W.shape)}
         reached = trial.reference(b=none, **everywhere) != 0
         y[reached] = trial.reference(b=none, **given)[reached]
-    return np.asarray(y + trial.arguments["b"][:, np.newaxis, np.newaxis])
+    return np.asarray(y + column(trial.arguments["b"], 2))
 
 
 def _output_padding_first(trial: Trial) -> Array:
     """Return y if the rows and columns of output_padding came first."""
-    s = trial.case.settings
-    b = trial.arguments["b"][:, np.newaxis, np.newaxis]
-    bare = {**s, "padding": (0, 0), "output_padding": (0, 0)}
-    y = np.pad(
-        transposed2d(**{**trial.arguments, **bare}) - b, ((0, 0), (0, 0), *((more, 0) for more in s["output_padding"]))
-    )
-    (p, q), (h, w) = s["padding"], trial.y.shape[2:]
-    return np.asarray(y[:, :, p : p + h, q : q + w] + b)
+    settings = trial.case.settings
+    (p, q), (h, w) = settings["padding"], trial.y.shape[2:]
+    y = np.pad(_bare(trial, settings), [(0, 0), (0, 0), *((more, 0) for more in settings["output_padding"])])
+    return np.asarray(y[:, :, p : p + h, q : q + w] + column(trial.arguments["b"], 2))
 
 
 def _bias_only_where_x_reaches(trial: Trial) -> Array:
@@ -261,7 +261,7 @@ def _bias_only_where_x_reaches(trial: Trial) -> Array:
     )
     added = np.ones(y.shape, bool)
     added[:, :, :h, :w] = False
-    return np.asarray(y - added * trial.arguments["b"][:, np.newaxis, np.newaxis])
+    return np.asarray(y - added * column(trial.arguments["b"], 2))
 
 
 MISTAKES = (

@@ -12,6 +12,8 @@ A call of a layer travels so:
     Session.ask: raises what was raised
     Session.value: the result, from its description
 
+A fork of the interpreter (isolated.py) is asked in the same way, and answers with the same Worker.
+
 One question is asked at a time, and answered before the next. The first message is the child's: it has started, and
 {"missing": [...]} names the limits that do not hold there. Neither the child nor what it says is trusted.
 
