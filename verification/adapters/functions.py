@@ -28,8 +28,9 @@ class AdaptedFunctions(Adapted):
             except ValueError:  # no signature to be had
                 continue
             except TypeError:
+                name = getattr(function, "__name__", "a function")
                 raise SpecError(
-                    f"make: {getattr(function, '__name__', 'a function')} takes ({', '.join(taken.parameters)}), the suite calls it with"
+                    f"make: {name} takes ({', '.join(taken.parameters)}), the suite calls it with"
                     f" ({', '.join((*given, *settings))}): **settings takes those that it does not need"
                 ) from None
 
