@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from verification.adapters.adapter import Adapted
 from verification.case import SMALL_VALUES, VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.clock import SECONDS, Clock, TimeUp
@@ -91,9 +92,14 @@ def restricted(spec: LayerSpec) -> tuple[str, ...]:
     """Return what the report says of the cases that were not tried, and of settings that the constructor lacks."""
     said = [limit.told() for limit in spec.restrictions]
     settings = sample(spec.cases, 1, 0)[0].settings if spec.fixed else {}
-    kept = passed(spec.make, settings, spec.fixed)
+    kept, why = [*passed(spec.make, settings, spec.fixed)], "for lack of a parameter of that name"
+    if isinstance(spec.make, Adapted) and spec.make.given:
+        kept, why = (
+            [name for name in settings if name not in spec.fixed or name in spec.make.given],
+            "since arguments does not name them",
+        )
     if lacking := [name for name in settings if name not in kept]:
-        said.append(f"Not passed on, for lack of a parameter of that name: {', '.join(lacking)}")
+        said.append(f"Not passed on, {why}: {', '.join(lacking)}")
     return tuple(said)
 
 

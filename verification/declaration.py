@@ -108,9 +108,17 @@ def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
 
 
 def adapter_fits(trial: Trial) -> None:
-    """Options of an adapter name what the spec has, in its shapes."""
-    if isinstance(trial.spec.make, Adapted):
-        trial.spec.make.examine(trial.spec, trial.case, trial.y)
+    """Options of an adapter name what the spec has, in its shapes; and the layer has one input, as of every adapter."""
+    spec = trial.spec
+    if not isinstance(spec.make, Adapted):
+        return
+    if spec.inputs:
+        inputs = ", ".join(("x", *spec.inputs))
+        raise SpecError(
+            f"make: adapters are for layers of one input, but {spec.name} has {inputs}: write a class with"
+            f" forward({inputs}) and backprop({inputs}, dLdy) that calls yours"
+        )
+    spec.make.examine(spec, trial.case, trial.y)
 
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:

@@ -31,7 +31,7 @@ class Call:
     @classmethod
     def of_arguments(cls, option: str, text: object) -> "Call":
         """Read the arguments of a constructor, such as "out_channels, kernel_size, padding=0"."""
-        expected = f"{option} should be written as in a call, as 'out_features, input_shape=input_shape', but is"
+        expected = f"{option} should be written as in a call without *, as 'out_features, size=kernel_size[0]', but is"
         return cls._parsed(option, f"make({text})", f"{expected} {text!r}")
 
     @classmethod

@@ -1,11 +1,38 @@
 """Pure functions: forward(x, W, b) -> y and backprop(x, dLdy, W, b) -> gradients, with a cache between them or not."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from verification.adapters.adapter import Adapted
-from verification.case import Array
+from verification.case import Array, Case
+from verification.construction import passed
 from verification.script import Spelling
+from verification.spec import LayerSpec, SpecError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AdaptedFunctions(Adapted):
+    """A pair of pure functions, and which arguments each gets by position, before the settings."""
+
+    arguments: Mapping[Callable[..., Any], tuple[str, ...]]
+
+    def examine(self, spec: LayerSpec, case: Case, y: Array) -> None:  # noqa: ARG002
+        """Raise a SpecError if a function does not take the settings."""
+        settings = passed(self, case.settings, spec.fixed)
+        for function, given in self.arguments.items():
+            try:
+                taken = inspect.signature(function)
+                taken.bind(*given, **settings)
+            except ValueError:  # no signature to be had
+                continue
+            except TypeError:
+                name = getattr(function, "__name__", "a function")
+                raise SpecError(
+                    f"make: {name} takes ({', '.join(taken.parameters)}), the suite calls it with"
+                    f" ({', '.join((*given, *settings))}): **settings takes those that it does not need"
+                ) from None
 
 
 def functions(
@@ -15,6 +42,7 @@ def functions(
 
     forward(x, *parameters, **settings) -> y and backprop(x, dLdy, *parameters, **settings) -> the gradients; or,
     with cache=True, forward(x, *parameters, **settings) -> (y, cache) and backprop(dLdy, cache) -> the gradients.
+    SpecError, when a spec is examined, for a function that does not take its settings.
     """
 
     class Functions:
@@ -35,7 +63,7 @@ def functions(
 
     name = getattr(backprop, "__name__", "backprop")
     given = "".join(f", {{{parameter}}}" for parameter in parameters) + "{comma}{settings}"
-    return Adapted(
+    return AdaptedFunctions(
         forward,
         Functions,
         Spelling(
@@ -47,4 +75,5 @@ def functions(
             originals=(backprop,),
         ),
         forward_first=cache,
+        arguments={forward: ("x", *parameters)} | ({} if cache else {backprop: ("x", "dLdy", *parameters)}),
     )  # fmt: skip

@@ -62,7 +62,8 @@ class AdaptedLayer(Instance):
     def _methods(self, steps: Sequence[Step]) -> tuple[Callable[[Array], Any], Callable[[Array, Array], Answers]]:
         """Return forward and backprop with all steps around the methods."""
         options = self.options
-        by_hand, back = self._method(options.forward), self._method(options.backprop)
+        by_hand = self._method(options.forward)
+        back = self._method(options.backprop) if self.gradients else None
 
         def forward(x: Array) -> Any:
             args, kwargs = options.forward.values({"x": x, **options.rate})
@@ -71,6 +72,7 @@ class AdaptedLayer(Instance):
         def backprop(x: Array, dLdy: Array) -> Answers:
             if options.one_image and options.forward_first:
                 forward(x)
+            assert back is not None  # of a layer without gradients nothing asks for backprop
             args, kwargs = options.backprop.values({"x": x, "dLdy": dLdy, **options.rate})
             return {RETURNED: back(*args, **kwargs)}
 

@@ -44,7 +44,8 @@ def adapted(
 
     arguments      those of the constructor, as in a call: "out_channels, kernel_size, input_shape=input_shape".
                    Names are settings of the spec, input_shape (that of x without its images, as the layer has it),
-                   parameters (for a layer that is made with its arrays, as "W, b") and learning_rate
+                   parameters (for a layer that is made with its arrays, as "W, b") and learning_rate; they stand in
+                   any expression: "1 - keep", or "kernel_size[0]" for the height of a pair
     build          a call after the constructor that makes the parameters, which are then set: "forward(x)", or
                    "build(input_shape)"
     forward        the name of the method, or a call: "forward(x, training=True)"

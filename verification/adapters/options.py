@@ -8,7 +8,7 @@ from verification.adapters.adapter import Adapted
 from verification.adapters.calls import Call, Place
 from verification.adapters.layout import Layout
 from verification.case import Array, Case
-from verification.construction import misfit
+from verification.construction import misfit, passed
 from verification.spec import LayerSpec, SpecError
 
 INPUT_SHAPE, LEARNING_RATE = "input_shape", "learning_rate"
@@ -86,7 +86,7 @@ def _arguments_fit(options: Options, spec: LayerSpec, case: Case) -> None:
     if options.inner:
         return
     if options.arguments is None:
-        if said := misfit(options.make, tuple(case.settings)):
+        if said := misfit(options.make, tuple(passed(options.make, case.settings, spec.fixed))):
             raise SpecError(f'make: {said}: say how it is called, as arguments="{", ".join(case.settings)}"')
         return
     known = [*case.settings, INPUT_SHAPE, *spec.parameters, *options.rate]

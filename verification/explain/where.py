@@ -26,6 +26,9 @@ FEWEST = 4
 MOST, MOST_SIDES = 3, 6
 """Conditions that are joined by "and"; more only to say that no side is 1."""
 
+SEEN = 2
+"""Pairs of two sizes on either side of a comparison; with one, it says no more than what these two sizes are."""
+
 NUMBERS = (0, 1, 2, 3, 4, 5, 8)
 
 
@@ -91,9 +94,11 @@ def _conditions(sizes: Sequence[Sizes]) -> list[str]:
     """Return the conditions that can be said of these sizes, the plainest first."""
     names = [name for name in sizes[0] if all(name in one for one in sizes)]
     seen = {name: {one[name] for one in sizes} for name in names}
+    # Where 1 and one other size were seen, to be the other is "not 1": no more was seen.
     texts = [
-        f"{name} == {number}" for name in names for number in NUMBERS if number in seen[name] and len(seen[name]) > 1
-    ]
+        f"{name} == {number}" for name in names for number in NUMBERS
+        if number in seen[name] and len(seen[name]) > 1 and seen[name] - {number} != {1}
+    ]  # fmt: skip
     texts += [
         f"{name} <= {number}" for name in names for number in (1, 2, 3) if max(seen[name]) > number >= min(seen[name])
     ]
@@ -101,7 +106,10 @@ def _conditions(sizes: Sequence[Sizes]) -> list[str]:
     texts += [f"{name} % 2 == 1" for name in kernels if len({size % 2 for size in seen[name]}) > 1]
     texts += [f"{name} != 1" for name in names if 1 in seen[name] and len(seen[name]) > 1]
     for one, other in combinations(names, 2):
-        texts += [f"{one} == {other}", f"{one} < {other}", f"{other} < {one}", f"{one} <= {other}", f"{other} <= {one}"]
+        pairs = [dict(zip((one, other), pair, strict=True)) for pair in {(size[one], size[other]) for size in sizes}]
+        orders = [(sign, *pair) for sign in ("<", "<=") for pair in ((one, other), (other, one))]
+        compared = [f"{one} == {other}", *(f"{smaller} {sign} {larger}" for sign, smaller, larger in orders)]
+        texts += [text for text in compared if SEEN <= sum(holds_at(pair, text) for pair in pairs) <= len(pairs) - SEEN]
     if {"out_width", "out_height"} <= set(names):
         texts.append("out_width * out_height > 1")
     if {"stride", "pool_size", "width", "height"} <= set(names):

@@ -33,8 +33,8 @@ def settings_of(given: Sequence[str]) -> dict[str, Any]:
             equals = ""
         if not equals or not name.isidentifier():
             raise SpecError(
-                f"--set takes NAME=VALUE, not {text!r}: a number, as stride=1; a pair, as kernel_size=2,3 (height,"
-                " width); values to draw from, as 'batch=[2,4]' or 'batch=range(2,5)'; true, false or int"
+                f"--set takes NAME=VALUE, not {text!r}: a number, as stride=1; height and width, as kernel_size=2,3;"
+                " values to draw from, as 'batch=[2,4]' or 'batch=range(2,5)'; true, false or int"
             )
     return settings
 

@@ -11,7 +11,18 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from verification import SpecError, adapted, check, convolution, convolution2d, dense, flatten, own_mask_dropout
+from verification import (
+    SpecError,
+    adapted,
+    check,
+    convolution,
+    convolution2d,
+    dense,
+    flatten,
+    max_pooling2d,
+    own_mask_dropout,
+    residual_add,
+)
 from verification.adapters import functions, torch_module
 from verification.adapters.layout import Layout
 from verification.catalogue.conventions import ChannelsLast, NotTurned
@@ -562,6 +573,8 @@ ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "joined y": (dense, {"layout": {"x": "ni -> (ni)"}}, "layout of y cannot join axes"),
     "unknown setting": (dense, {"arguments": "units"}, "arguments may use in_features, .* but uses units"),
     "no arguments": (dense, {"arguments": "a b"}, "arguments should be written as in a call"),
+    "a star": (dense, {"arguments": "*in_features"}, r"arguments should be written as in a call without \*"),
+    "several inputs": (residual_add, {}, "adapters are for layers of one input, but residual_add has x, h: write a class"),
     "no rate": (dense, {"learning_rate": 0}, "learning_rate should be a number of at least 0.001, but is 0"),
     "nothing to tell": (dense, {"learning_rate": 1, **PLACES}, "learning_rate is for gradients of parameters"),
     "all images": (own_mask_dropout, {"one_image": True, "arguments": "keep, 1"}, "one_image=True does not fit dropout with a mask of its own"),
@@ -580,6 +593,29 @@ def test_what_an_adapter_made_takes_few_options():
         adapted(functions(len, len), backprop="backward")
     with pytest.raises(SpecError, match="make should be a class or function"):
         adapted(3)  # type: ignore[arg-type]
+
+
+class Squares:
+    """Max-pooling by squares that touch, without backprop."""
+
+    def __init__(self, kernel_size):
+        self.sides = kernel_size
+
+    def __call__(self, x):
+        (n, c, h, w), (k, m) = x.shape, self.sides
+        tiles = x[:, :, : h // k * k, : w // m * m].reshape(n, c, h // k, k, w // m, m)
+        return tiles.max(axis=(3, 5))
+
+
+def test_settings_that_are_fixed_and_a_backprop_that_nothing_asks_for_need_no_option():
+    squares = {"kernel_size": (2, 2), "stride": 2, "padding": 0, "gradients": ()}
+    report = check(max_pooling2d(adapted(Squares, forward="__call__"), **squares), examples=3)
+    assert report.passed, report
+    assert report.restrictions[1] == "Not passed on, for lack of a parameter of that name: stride, padding"
+    of_one = adapted(Squares, arguments="(stride[0], stride[1])", forward="__call__")
+    report = check(max_pooling2d(of_one, **squares), examples=3)
+    assert report.passed, report
+    assert report.restrictions[1] == "Not passed on, since arguments does not name them: kernel_size, padding"
 
 
 def test_a_place_that_is_not_there_is_named():

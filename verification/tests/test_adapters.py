@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from verification import Case, LayerSpec, check, convolution, relu, softmax_cross_entropy
+from verification import Case, LayerSpec, SpecError, check, convolution, relu, softmax_cross_entropy
 from verification.adapters import adapted, functions, jax_function, torch_function, torch_module
 from verification.case import whole
 from verification.catalogue.convolution import Einsum
@@ -69,6 +69,13 @@ def test_pure_functions():
     failure = found(report, "backprop_is_the_adjoint")
     assert "dense_forward(x, W, b, scale=2)" in failure.counterexample.script
     assert failure.to_dict()["where"] == {"right": True, "conditions": ["scale == 1"]}
+
+
+def test_a_function_that_does_not_take_its_settings_is_an_error_and_no_mistake_of_the_layer():
+    def backprop(x, dLdy, W, b): ...
+
+    with pytest.raises(SpecError, match=r"make: backprop takes \(x, dLdy, W, b\), .* with \(x, dLdy, W, b, scale\): "):
+        verdict(dense, functions(dense_forward, backprop, ("W", "b")))
 
 
 def test_pure_functions_with_a_cache():

@@ -9,6 +9,7 @@ from hypothesis import settings
 from layers import nn_convolutional_layer, nn_max_pooling_layer
 from verification import check, convolution, max_pooling
 from verification.explain.causes import Observed, causes
+from verification.explain.where import separate
 from verification.references import maximum
 
 THOROUGH = settings().max_examples > 100
@@ -125,3 +126,14 @@ def test_what_else_is_wrong_comes_to_light_where_the_layer_runs():
 
     report = check(replace(convolution(EightImages), realistic=None), examples=5)
     assert "history_is_irrelevant" in {cause.property_name for cause in report.mistakes}
+
+
+def test_what_one_pair_of_sizes_shows_is_not_said_of_all_that_compare_alike():
+    sizes = [{"batch": batch, "channels": channels} for batch in (1, 2) for channels in (1, 2)] * 4
+    where = separate(sizes, [size == {"batch": 2, "channels": 1} for size in sizes])
+    assert where is not None
+    assert where.said("it runs", "it raises") == "it raises while channels is 1 and batch is not 1; it runs otherwise"
+    wider = [{"batch": batch, "channels": channels} for batch in (1, 2, 3) for channels in (1, 2, 3)] * 2
+    where = separate(wider, [size["batch"] > size["channels"] for size in wider])
+    assert where is not None
+    assert where.said("it runs", "it raises") == "it runs while batch is at most channels; it raises otherwise"
