@@ -302,8 +302,9 @@ class Layer:
         total = np.asarray(mean * n)
         nearest = np.rint(total)
         total = np.where(abs(total - nearest) <= 4 * np.finfo(self.spec.dtype).eps * abs(total), nearest, total)
+        self.trial.means.append((total, mean, max(1, n)))
         if self._script:
-            self._script.know(total, f"{n} * {self._script.variable(mean)}")
+            self._script.know(total, self._script.variable(mean))
         return total
 
     # Forms

@@ -53,6 +53,7 @@ class Trial:
         self.judged = False
         self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
         self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
+        self.means: list[tuple[Array, Array, int]] = []  # what a layer gave as a mean over n images: the sum, it, and n
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Measured] | None = None
@@ -156,6 +157,7 @@ class Trial:
     def other(self, parameters: Mapping[str, Array] | None = None, **settings: Any) -> Layer:
         """Return a layer with other settings; NotJudged if the spec is not for such layers."""
         changed = Trial(self.spec, self._within(settings=settings), self.script)
+        changed.means = self.means
         return changed.layer(parameters)
 
     def allowed(self, x: Array) -> Array:
@@ -266,6 +268,7 @@ class Trial:
         slight = ""
         if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
+        actual, expected = self.as_given(actual, expected)
         raise PropertyFailed(
             f"{name} is wrong{because}{slight}",
             entries(label, actual, expected, wrong),
@@ -274,6 +277,11 @@ class Trial:
             (label, actual, expected),
             shows,
         ).about("values", array)
+
+    def as_given(self, actual: Array, expected: Array) -> tuple[Array, Array]:
+        """Return what the layer itself gave, where that is a mean over the batch, and what it should be."""
+        mean, n = next(((mean, n) for total, mean, n in self.means if total is actual), (actual, 1))
+        return mean, expected / n if n > 1 else expected
 
     def allowance(self, largest: float) -> float:
         """Return the error allowed to an array whose largest entry is this."""
@@ -404,7 +412,8 @@ class Trial:
         unit[low] = 1.0
         expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at).value))
         index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
-        entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
+        given, right = self.as_given(actual, np.asarray(expected))
+        entry = Entry(f"dLd{name}", index, float(given[index]), float(right))
         shows = self.expression(actual)
         failure = PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
         return failure.about("values", f"dLd{name}")

@@ -101,8 +101,8 @@ def _within(
         raise PropertyFailed(f"{name} is wrong, {said}").about("values", label)
     expected = entrywise().value if entrywise else right
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
-    found = entries(label, actual, expected, wrong)
     shows = trial.expression(actual)
+    found = entries(label, *trial.as_given(actual, expected), wrong)
     raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows).about(
         "values", label
     )
