@@ -114,7 +114,10 @@ class Cause:
 
 @dataclass(frozen=True)
 class PropertyReport:
-    """What became of one property: passed, failed, "note" (passed, with something to know) or "not judged"."""
+    """What became of one property: passed, failed, "note" (passed, with something to know) or "not judged".
+
+    undecided   whether it was not judged for a reason that leaves the verdict on the layer open
+    """
 
     name: str
     kind: str
@@ -122,6 +125,7 @@ class PropertyReport:
     examples: int
     message: str = ""
     seconds: float = field(default=0.0, compare=False)
+    undecided: bool = False
 
     @property
     def sentence(self) -> str:

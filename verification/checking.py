@@ -16,7 +16,7 @@ from verification.declaration import examine
 from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, why_at_ties
 from verification.explain.meaning import meaning
-from verification.failure import ALREADY_WRONG, NO_ARRAY, Stopped
+from verification.failure import NO_ARRAY, TOO_COARSE, Stopped
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, of_gradients, properties
@@ -54,7 +54,8 @@ def check(
 
     The same seed gives the same report on every machine (but for the seconds). `progress` is called
     now and then with what is being done. A layer whose calls take more than `seconds` in all is tried on
-    fewer examples, which the report says. An isolated layer runs in a fork of this process, so that a crash
+    fewer examples, which the report says; one for which not every required property could be tried, and nothing
+    wrong was found, is "undecided". An isolated layer runs in a fork of this process, so that a crash
     or an endless loop is a finding. ValueError unless examples is at least 1 and seconds above 0;
     SpecError if the declaration does not fit together.
     """
@@ -246,9 +247,9 @@ def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyRepor
     if outcome.failure:
         return said("failed", outcome.failure.message())
     if not outcome.examples and spec.clock.limited:
-        return said("not judged", NO_TIME)
-    if not outcome.judged or (outcome.unjudged and not outcome.telling):
-        return said("not judged", outcome.unjudged or ALREADY_WRONG)
+        return replace(said("not judged", NO_TIME), undecided=True)
+    if why := outcome.why_not_judged:
+        return replace(said("not judged", why), undecided=why == TOO_COARSE)
     if outcome.rounded:
         return said(
             "note",

@@ -1,4 +1,4 @@
-"""The command `layerproof`. Exit status: 0 passed, 1 failed, 2 could not run."""
+"""The command `layerproof`. Exit status: 0 passed, 1 failed, 2 could not run, 3 undecided."""
 
 import json
 import os
@@ -37,6 +37,8 @@ class Shape(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} should be four numbers of at least 1, such as 8,64,56,56", param, ctx)
         return shape
 
+
+STATUS = {"passed": 0, "failed": 1, "undecided": 3}  # 2 is said of what could not run
 
 OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -102,7 +104,8 @@ def check(
 
     A FILE is run in a process of its own, with limits and in a sandbox where bubblewrap works. Prints each
     mistake: what is wrong, why, where, and a script of the smallest case; then a table of the properties, and what
-    the assignment's accuracy test gives.
+    the assignment's accuracy test gives. Exit status: 0 passed, 1 failed, 2 could not run, 3 undecided (nothing
+    wrong was found, but there was no time to try every required property).
     """
     if html_file and len(files) != 1:
         raise click.UsageError("--html takes one FILE; `layerproof grade` writes a page for each of many")
@@ -129,24 +132,25 @@ def check(
     limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)
     options: dict[str, Any] = {"examples": examples, "seed": seed, "strict": strict, "seconds": seconds}
     if as_spec:
-        passed, content = _check_as(str(files[0]), as_spec, settings, options, limits, html_file)
+        verdict, content = _check_as(str(files[0]), as_spec, settings, options, limits, html_file)
     elif files:
         options |= {"conv": conv, "pool": pool, "shape": shape}
-        passed, content = _check_files(files, options, limits, accuracy, html_file)
+        verdict, content = _check_files(files, options, limits, accuracy, html_file)
     else:
-        passed, content = _check_layers(examples, seed, strict, shape, seconds)
+        verdict, content = _check_layers(examples, seed, strict, shape, seconds)
     if json_file:
-        verdict = {"schema": SCHEMA, "verdict": "passed" if passed else "failed"}
-        _write(json_file, json.dumps(verdict | content, indent=1, allow_nan=False) + "\n")
-    sys.exit(0 if passed else 1)
+        head = {"schema": SCHEMA, "verdict": verdict}
+        _write(json_file, json.dumps(head | content, indent=1, allow_nan=False) + "\n")
+    sys.exit(STATUS[verdict])
 
 
 def _check_files(
     files: tuple[Path, ...], options: dict[str, Any], limits: "Limits", accuracy: bool, html_file: Path | None
-) -> tuple[bool, dict[str, Any]]:
-    """Judge each file and print what is found; return whether all are right, and the JSON."""
+) -> tuple[str, dict[str, Any]]:
+    """Judge each file and print what is found; return the verdict on all, and the JSON."""
     from verification.judge.process import SandboxError
     from verification.judge.verdict import judge
+    from verification.report import overall
     from verification.show.printing import print_file
 
     verdicts = []
@@ -163,14 +167,15 @@ def _check_files(
             from verification.show.page import page
 
             _write(html_file, page(verdict))
-    return all(verdict.passed for verdict in verdicts), {"files": [verdict.to_dict() for verdict in verdicts]}
+    return overall(verdict.verdict for verdict in verdicts), {"files": [verdict.to_dict() for verdict in verdicts]}
 
 
 def _check_layers(
     examples: int, seed: int, strict: bool, shape: tuple[int, ...] | None, seconds: float
-) -> tuple[bool, dict[str, Any]]:
-    """Check this package's own layers and print what is found; return whether they are right, and the JSON."""
+) -> tuple[str, dict[str, Any]]:
+    """Check this package's own layers and print what is found; return the verdict on them, and the JSON."""
     from verification.assignment.kinds import KINDS
+    from verification.report import overall
     from verification.show.printing import print_reports
 
     start = time.perf_counter()
@@ -180,14 +185,14 @@ def _check_layers(
         with _status(kind.name) as show:
             reports.append(kind.check(_find(module, kind.classes), examples, seed, strict, shape, show, seconds))
     print_reports(reports, time.perf_counter() - start)
-    return all(report.passed for report in reports), {"layers": [report.to_dict() for report in reports]}
+    return overall(report.verdict for report in reports), {"layers": [report.to_dict() for report in reports]}
 
 
 def _check_as(
     target: str, as_spec: str, settings: tuple[str, ...], options: dict[str, Any], limits: "Limits",
     html_file: Path | None,
-) -> tuple[bool, dict[str, Any]]:  # fmt: skip
-    """Check a class of a file by a ready spec and print what is found; return whether it is right, and the JSON."""
+) -> tuple[str, dict[str, Any]]:  # fmt: skip
+    """Check a class of a file by a ready spec and print what is found; return the verdict on it, and the JSON."""
     from verification.judge.process import SandboxError
     from verification.judge.ready import judge_as, ready_spec, settings_of
     from verification.show.printing import print_notes, print_reports
@@ -211,7 +216,7 @@ def _check_as(
         from verification.show.page import page
 
         _write(html_file, page(verdict))
-    return verdict.passed, {"layers": [report.to_dict() for report in reports]}
+    return verdict.verdict, {"layers": [report.to_dict() for report in reports]}
 
 
 @contextmanager

@@ -326,7 +326,8 @@ class Layer:
         total = np.asarray(mean * n)
         nearest = np.rint(total)
         total = np.where(abs(total - nearest) <= 4 * np.finfo(self.spec.dtype).eps * abs(total), nearest, total)
-        self._script.know(total, f"{n} * {self._script.variable(mean)}")
+        self.trial.means.append((total, mean, max(1, n)))
+        self._script.know(total, self._script.variable(mean))
         return total
 
     def _known(self, name: str, result: object) -> None:

@@ -1,8 +1,8 @@
 """`test_mine = verify(spec)`: the properties of a layer as pytest items, each of them a Hypothesis test."""
 
 import warnings
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from traceback import format_exc
 from typing import Any
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from verification.case import Case
 from verification.checking import report_on
+from verification.clock import Clock
 from verification.declaration import problem_of
-from verification.failure import ALREADY_WRONG, NotJudged, PropertyFailed
+from verification.failure import NotTried, PropertyFailed
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, properties
@@ -28,25 +29,33 @@ class HardeningWarning(UserWarning):
     """A hardening property does not hold, which fails nothing unless strict."""
 
 
-def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False, isolated: bool = False) -> Any:
+def verify(
+    spec: LayerSpec,
+    examples: int | None = None,
+    *,
+    strict: bool = False,
+    isolated: bool = False,
+    seconds: float = float("inf"),
+) -> Any:
     """Return a Hypothesis test with a pytest item for each property of the spec.
 
     The number of examples, the example database and the like are those of the Hypothesis profile in
     force, unless `examples` is given; only a deadline there is none. A hardening property that does not
     hold is a `HardeningWarning`, and with strict=True a failure; a property that has nothing to judge is
     skipped. An isolated layer runs in a fork of this process, so that a crash or an endless loop is a
-    failure like any other.
+    failure like any other. The `seconds` that the calls of a layer may take are shared out among the
+    properties: a slow layer is tried on fewer examples, and what was tried on none is skipped.
     """
     spec = with_named_values(in_a_fork(spec) if isolated else spec)
-    items = [pytest.param(item, id=f"{item.kind}-{item.name}") for item in properties(spec)]
+    items = properties(spec)
+    outcomes = {item: Outcome() for item in items}
+    specs = {item: replace(spec, clock=Clock(seconds / len(items))) for item in items}
     examined = cache(partial(problem_of, spec))
     failed: set[object] = set()
     warned: set[Collected] = set()
-    judged: set[Collected] = set()
-    unjudged: Counter[Collected] = Counter()
     profile = _profile(examples)
 
-    @pytest.mark.parametrize("collected", items)
+    @pytest.mark.parametrize("collected", [pytest.param(item, id=f"{item.kind}-{item.name}") for item in items])
     @profile
     @given(data=st.data())
     def test(collected: Collected, data: st.DataObject) -> None:
@@ -54,14 +63,12 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
         if problem := examined():
             pytest.fail(f"{spec.name}: {problem}", pytrace=False)
         case = data.draw(collected.cases)
-        trial = Trial(spec, case)
+        trial, outcome = Trial(specs[collected], case), outcomes[collected]
         try:
-            collected.check(trial)
-            judged.add(collected)
-        except NotJudged:
-            unjudged[collected] += 1
-            if collected not in judged and unjudged[collected] == profile.max_examples:
-                pytest.skip(f"{spec.name}: not judged: {ALREADY_WRONG}")
+            outcome.count(trial, collected)
+        except NotTried as reason:
+            if not outcome.judged:
+                pytest.skip(f"{spec.name}: undecided: {reason}")
         except PropertyFailed as failure:
             if collected.kind == "hardening" and not strict:
                 if collected not in warned:
@@ -72,6 +79,8 @@ def verify(spec: LayerSpec, examples: int | None = None, *, strict: bool = False
         # What failed once has failed, though it may pass when Hypothesis tries it again.
         if failed and _key(collected, case) in failed:
             raise Failed(spec, collected, trial.used)
+        if outcome.examples >= profile.max_examples and outcome.why_not_judged:
+            pytest.skip(f"{spec.name}: not judged: {outcome.why_not_judged}")
 
     test.__doc__ = f"Properties of {spec.name}."
     return test

@@ -1,5 +1,6 @@
 """The verdict on one layer: frozen data. Text, page and JSON are views of it, and compute nothing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,8 +8,13 @@ from verification.cause import Cause, PropertyReport
 from verification.explain.grid import Grid
 from verification.show.text import blocks, short, table
 
-SCHEMA = 2
+SCHEMA = 3
 """The version of the JSON: its keys, and what they mean."""
+
+
+def overall(verdicts: Iterable[str]) -> str:
+    """Return the verdict on several layers: failed if one is, else undecided if one is, else passed."""
+    return min(verdicts, key=("failed", "undecided", "passed").index, default="passed")
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,7 @@ class Report:
     @property
     def passed(self) -> bool:
         """Whether every property that counts holds, and was tried."""
-        untried = [item for item in self.properties if item.verdict == "not judged" and not item.examples]
-        return not any(self.counts(item) for item in (*self.failures, *untried))
+        return self.verdict == "passed"
 
     def counts(self, item: PropertyReport) -> bool:
         """Return whether a failure of this property counts towards the verdict."""
@@ -55,8 +60,10 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """passed or failed."""
-        return "passed" if self.passed else "failed"
+        """passed, failed, or undecided: no property that counts failed, but there was one that could not be tried."""
+        if any(self.counts(item) for item in self.failures):
+            return "failed"
+        return "undecided" if any(item.undecided and self.counts(item) for item in self.properties) else "passed"
 
     def to_dict(self) -> dict[str, Any]:
         """Return one entry of "layers" as the command's JSON has it."""

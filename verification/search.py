@@ -16,7 +16,7 @@ from hypothesis.errors import FlakyFailure
 
 from verification.case import Case
 from verification.clock import Clock, TimeUp
-from verification.failure import NotJudged, NotTried, PropertyFailed, Stopped
+from verification.failure import ALREADY_WRONG, NotJudged, NotTried, PropertyFailed, Stopped
 from verification.observe import ask, tell
 from verification.properties import Collected
 from verification.script import Script
@@ -52,6 +52,13 @@ class Outcome:
     """Why the last example that was not judged was not, unless the plain answers are wrong."""
     noted: str = ""
     """The array that is wrong for `case`, if another property has found that."""
+
+    @property
+    def why_not_judged(self) -> str:
+        """Why nothing, or nothing telling, was judged; "" if something was."""
+        if self.telling or (self.judged and not self.unjudged):
+            return ""
+        return self.unjudged or ALREADY_WRONG
 
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""

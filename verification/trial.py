@@ -54,6 +54,7 @@ class Trial:
         self.judged = False
         self.plain: frozenset[str] | None = None  # what is wrong with the plain answers, once they were asked for
         self.calls: list[dict[str, Any]] | None = None  # arrays of those that a property made, if they are to be kept
+        self.means: list[tuple[Array, Array, int]] = []  # what a layer gave as a mean over n images: the sum, it, and n
         self.elsewhere: list[tuple[str, Case]] = []  # arrays whose plain answers are wrong, for cases of such calls
         self._y: Array | None = None
         self._right: dict[str, Measured] | None = None
@@ -171,6 +172,7 @@ class Trial:
     def other(self, parameters: Mapping[str, Array] | None = None, **settings: Any) -> Layer:
         """Return a layer with other settings; NotJudged if the spec is not for such layers."""
         changed = Trial(self.spec, self._within(settings=settings), self.script)
+        changed.means = self.means
         return changed.layer(parameters)
 
     def allowed(self, x: Array) -> Array:
@@ -217,7 +219,8 @@ class Trial:
 
         It is infinite where they tell nothing.
         """
-        return 0.0 if array == "y" or not self.spec.rtol else self._measured[array.removeprefix("dLd")].error
+        by_formula = array == "y" or not self.spec.rtol or self.spec.gradient
+        return 0.0 if by_formula else self._measured[array.removeprefix("dLd")].error
 
     def magnitude(self, **arrays: Array) -> Array:
         """Return a bound on the sum of the absolute values of the products in each entry of y."""
@@ -281,6 +284,7 @@ class Trial:
         slight = ""
         if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
+        actual, expected = self.as_given(actual, expected)
         found = self.entries(label, actual, expected, wrong)
         raise PropertyFailed(
             f"{name} is wrong{because}{slight}", found, int(wrong.sum()), actual.size, (label, actual, expected),
@@ -299,6 +303,11 @@ class Trial:
         if not self.script or not found:
             return expression
         return self.script.parts.get(expression, {}).get(found[0].array, expression)
+
+    def as_given(self, actual: Array, expected: Array) -> tuple[Array, Array]:
+        """Return what the layer itself gave, where that is a mean over the batch, and what it should be."""
+        mean, n = next(((mean, n) for total, mean, n in self.means if total is actual), (actual, 1))
+        return mean, expected / n if n > 1 else expected
 
     def allowance(self, largest: float) -> float:
         """Return the error allowed to an array whose largest entry is this."""
@@ -429,7 +438,8 @@ class Trial:
         unit[low] = 1.0
         expected = float(np.sum(dLdy * self.response(name, unit.reshape(actual.shape), at).value))
         index = tuple(int(i) for i in np.unravel_index(low, actual.shape))
-        entry = Entry(f"dLd{name}", index, float(actual[index]), expected)
+        given, right = self.as_given(actual, np.asarray(expected))
+        entry = Entry(f"dLd{name}", index, float(given[index]), float(right))
         shows = self.expression(actual)
         failure = PropertyFailed(f"dLd{name} is wrong, here for one", [entry], 0, actual.size, shows=shows)
         return failure.about("values", f"dLd{name}")

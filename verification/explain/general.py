@@ -41,7 +41,7 @@ def general_mistakes(spec: LayerSpec) -> Iterator[Mistake]:
     yield from OF_GRADIENTS
     for name in spec.gradients:
         array = f"dLd{name}"
-        yield _averaged(array)
+        yield _averaged(array, own=name != "x" and name not in spec.inputs and spec.parameter_gradients == "mean")
         yield from _of_results(array)
         yield from _of_inputs(array, "dLdy", OF_ANY_UPSTREAM)
         if name == "x":
@@ -187,8 +187,11 @@ def _scaled(quantity: Callable[[Trial], float], result: Array, trial: Trial) -> 
     return None if factor in (0, 1) else np.asarray(result * factor)
 
 
-def _averaged(array: str) -> OutputKnob:
+def _averaged(array: str, *, own: bool) -> OutputKnob:
+    """Return the knob of a mean over the batch where a sum is right, or of the mean of its `own` mean."""
     sentence = f"{array} is divided by the batch size: sum over the batch, do not average"
+    if own:
+        sentence = f"{array} is divided by the batch size twice: average over the batch once"
     return output_knob("batch-averaged", array, sentence, lambda result, trial: result / max(1, len(trial.x)))
 
 

@@ -96,7 +96,7 @@ def mark(submission: HandedIn, options: Options) -> Marked:
         "digest": options.digest(submission),
         "points": sum(row.points for row in rows),
         "of": sum(row.of for row in rows),
-        "verdict": "missing" if layers is None else "passed" if layers.passed else "failed",
+        "verdict": layers.verdict if layers else "missing",
         "problems": [*submission.problems, *_problems(layers)],
         "marks": [asdict(row) for row in rows],
         "layers": layers.to_dict() if layers else None,

@@ -14,7 +14,7 @@ from verification.failure import PropertyFailed, Stopped
 from verification.judge.process import Limits
 from verification.judge.remote import RemoteClass, Submission
 from verification.judge.session import plain
-from verification.report import Report
+from verification.report import Report, overall
 
 SECONDS = 20.0
 """What the calls of a layer may take in all; a right layer needs one or two."""
@@ -44,12 +44,17 @@ class LayerVerdict:
         return self.report is not None and self.report.passed
 
     @property
+    def verdict(self) -> str:
+        """passed, failed or undecided."""
+        return self.report.verdict if self.report else "failed"
+
+    @property
     def outcome(self) -> str:
-        """The verdict in a few words: right, right but for ties, wrong, no class, or not judged."""
+        """The verdict in a few words: right, right but for ties, wrong, undecided, no class, or not judged."""
         if self.report is None:
             return "not judged" if self.class_name else "no class"
-        if self.report.passed:
-            return "right"
+        if self.report.verdict != "failed":
+            return "right" if self.report.passed else "undecided"
         found = [why.family for cause in self.report.mistakes for why in cause.why]
         ties = found and all(cause.why for cause in self.report.mistakes) and set(found) <= OF_TIES
         return TIES if ties else "wrong"
@@ -88,9 +93,14 @@ class FileVerdict:
     failed_imports: tuple[str, ...] = ()
 
     @property
+    def verdict(self) -> str:
+        """passed if both layers are right, failed or undecided."""
+        return overall(layer.verdict for layer in self.layers) if self.layers else "failed"
+
+    @property
     def passed(self) -> bool:
         """Whether both layers are right."""
-        return bool(self.layers) and all(layer.passed for layer in self.layers)
+        return self.verdict == "passed"
 
     @property
     def outcome(self) -> str:
@@ -171,7 +181,7 @@ class FileVerdict:
         ]  # fmt: skip
         return {
             "file": self.file,
-            "verdict": "passed" if self.passed else "failed",
+            "verdict": self.verdict,
             "problem": self.problem or None,
             "kind": self.kind or None,
             "outcome": self.outcome,

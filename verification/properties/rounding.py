@@ -101,7 +101,7 @@ def _within(
         raise PropertyFailed(f"{name} is wrong, {said}").about("values", label)
     expected = entrywise().value if entrywise else right
     wrong = ~(abs(actual - expected) <= allowed * max(1.0, float(np.max(abs(expected)))))
-    found = trial.entries(label, actual, expected, wrong)
+    found = trial.entries(label, *trial.as_given(actual, expected), wrong)
     shows = trial.shown(trial.expression(actual), found)
     raise PropertyFailed(f"{name} is wrong, {said}", found, int(wrong.sum()), wrong.size, shows=shows).about(
         "values", label

@@ -32,11 +32,11 @@ def overview(reports: Sequence[dict[str, Any]], pages: str) -> str:
         pages=pages,
         layers=list(reports[0]["outcomes"]),
         labels=[row["label"] for row in reports[0]["marks"]],
-        colours={"passed": "passed", "right": "passed", TIES: "note"},
+        colours={"passed": "passed", "right": "passed", TIES: "note", "undecided": "note"},
         of=reports[0]["of"],
         ties=sum(at_most_ties) - sum(report["verdict"] == "passed" for report in reports),
         full=len(full),
-        unnoticed=sum(report["verdict"] != "passed" for report in full),
+        unnoticed=sum(report["verdict"] == "failed" for report in full),
         marks={f"{at:g}": points.count(at) for at in sorted(set(points), reverse=True)},
         groups=groups(reports, pages),
     )

@@ -46,6 +46,8 @@ def said(verdict: FileVerdict) -> str:
         )
     if lost:
         return f"The assignment's test alone would find fault with {lost}."
+    if verdict.verdict == "undecided":
+        return "The assignment's test alone would say that nothing is wrong."
     right = "The assignment's test alone would say the same: nothing is wrong."
     return right if verdict.passed else "The assignment's test alone would not have noticed: full points."
 
@@ -54,7 +56,10 @@ def headline(layer: LayerVerdict) -> str:
     """Say in a sentence what is wrong with a layer, or that nothing is."""
     if layer.report is None:
         return layer.problem
-    return [*(cause.headline for cause in layer.report.mistakes), "Every required property holds."][0]
+    nothing = "Every required property holds."
+    if layer.verdict == "undecided":
+        nothing = f"Nothing wrong was found, but not everything could be tried: {layer.report.limited}."
+    return [*(cause.headline for cause in layer.report.mistakes), nothing][0]
 
 
 def facts_of(cause: Cause) -> dict[str, str]:

@@ -14,13 +14,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from verification.assignment.accuracy import TESTS, Accuracy, text
-from verification.report import Report
+from verification.report import Report, overall
 from verification.show.text import blocks, not_judged, short, split
 
 if TYPE_CHECKING:
     from verification.judge.verdict import FileVerdict
 
-STYLES = {"passed": "green", "failed": "bold red", "note": "yellow", "not judged": "dim"}
+STYLES = {"passed": "green", "failed": "bold red", "undecided": "yellow", "note": "yellow", "not judged": "dim"}
 
 
 def print_reports(reports: Sequence[Report], seconds: float, console: Console | None = None) -> None:
@@ -83,8 +83,8 @@ def _print_file(console: Console, verdict: "FileVerdict", seconds: float, accura
         lines = verdict.output.count("\n")
         console.print(f"\nIt printed {lines} lines, not shown here; --json and --html keep the first.", style="dim")
 
-    word = "passed" if verdict.passed else "failed"
-    parts = [f"{layer.name} {'passed' if layer.passed else 'failed'}" for layer in verdict.layers]
+    word = verdict.verdict
+    parts = [f"{layer.name} {layer.verdict}" for layer in verdict.layers]
     console.print(
         f"\n[{STYLES[word]}]{word}[/]: {escape(verdict.file)}: {escape(', '.join(parts))}, in {seconds:.1f} s\n"
     )
@@ -120,7 +120,7 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
                 console.print(f"{report.name}: {item.sentence}: {item.message}.", style="dim", markup=False)
     if seconds is None:
         return
-    verdict = "passed" if all(report.passed for report in reports) else "failed"
+    verdict = overall(report.verdict for report in reports)
     parts = [f"{report.name} {report.verdict}" for report in reports]
     examples = sum(item.examples for report in reports for item in report.properties)
     console.print(

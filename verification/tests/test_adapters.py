@@ -174,6 +174,24 @@ def test_conventions_are_declared(layer, declared, right):
     assert (not check(spec, examples=10).failures) == right
 
 
+class WrongAverage(Averaging):
+    def backprop(self, x, dLdy):
+        dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+        return dLdx, dLdW + 0.25, dLdb / max(1, len(x))
+
+
+def test_of_a_mean_over_the_batch_messages_show_what_the_layer_gave():
+    spec = replace(convolution(WrongAverage, batch=4), parameter_gradients="mean")
+    report = check(spec, examples=10)
+    by_array = {cause.array: cause for cause in report.causes if cause.array}
+    assert [entry.actual - entry.expected for entry in by_array["dLdW"].entries] == [0.25]
+    assert by_array["dLdb"].headline == "dLdb is divided by the batch size twice: average over the batch once"
+    (entry,) = by_array["dLdb"].entries
+    assert (entry.actual, entry.expected) == (0.0625, 0.25)
+    last = by_array["dLdb"].counterexample.script.splitlines()
+    assert "print(dLdb)" in last
+
+
 def test_only_arguments_have_gradients():
     with pytest.raises(ValueError, match=r"gradients .* \['V'\]"):
         replace(convolution(Einsum), gradients=("V",))

@@ -79,7 +79,7 @@ def test_where_y_changes_too_fast_nothing_is_judged_and_no_right_layer_is_blamed
     spec = replace(own(layer(f, d), f), cases=cases(x=real_arrays((2, 3), low=1.0)))
     for factor in (1.0, 2.0):
         report = check(replace(spec, make=layer(f, d, factor)), examples=20)
-        assert report.passed, report
+        assert report.verdict == "undecided", report
         item = next(item for item in report.properties if "differences" in item.name)
         assert (item.verdict, item.message) == ("not judged", TOO_COARSE)
     by_formula = replace(spec, make=layer(f, d, 1.001), gradient=lambda dLdy, x: {"x": dLdy * d(x)})
