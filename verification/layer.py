@@ -284,8 +284,8 @@ class Layer:
                 arguments |= parts
             case Held() as held:
                 arguments["dLdy"] = held
-            case np.ndarray() as dLdy:
-                arguments |= self.trial.outputs.split(dLdy)
+            case dLdy if dLdy is not None:
+                arguments |= self.trial.outputs.split(np.asarray(dLdy))  # -3 u is no array if u is 0-d
         return {name: self._in_dtype(value) for name, value in arguments.items()}
 
     def _in_dtype(self, value: Given) -> Given:

@@ -265,6 +265,11 @@ class LayerSpec:
             realistic=None if self.realistic is None else reduced(self.realistic),
         )
 
+    @property
+    def of_backprop(self) -> tuple[str, ...]:
+        """What backprop is called with."""
+        return ("x", *self.inputs, *(f"dLd{name}" for name in self.outputs or ("y",)))
+
     def whole(self, name: str, seed: int, shape: tuple[int, ...]) -> Array:
         """Return the whole numbers drawn under this name, small for a layer in float32."""
         drawn = whole(name, seed, shape)
