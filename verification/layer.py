@@ -58,7 +58,8 @@ class Layer:
             settings = passed(make, settings, self.spec.fixed, self.spec.as_one)
         inputs = {name: _values(value) for name, value in {"x": x, **self._parameters}.items()}
         self._written = self._script.construct(settings, inputs)
-        self._instance = self._timed(script_name(make), lambda: self._adapted.layer(self.spec, settings, inputs))
+        new = partial(self.spec.home, self._adapted, self.spec, settings, inputs)
+        self._instance = self._timed(script_name(make), new)
         for name, value in self._parameters.items():
             if name in self._adapted.given:
                 self._written[name] = self._variable(name, value)

@@ -147,7 +147,7 @@ class AdaptedObject(Adapted):
         for step in self.steps:
             step.examine(spec)
         try:
-            self.layer(spec, case.settings, case.arrays)
+            spec.home(self, spec, case.settings, case.arrays)
         except SpecError:
             raise
         except Exception:  # the layer's own, which is for a property to tell
