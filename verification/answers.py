@@ -10,11 +10,10 @@ import numpy as np
 from verification.case import Array
 from verification.failure import Crashed, PropertyFailed
 
-_HERE = os.path.dirname(__file__)
-_OURS = tuple(
-    os.path.join(_HERE, name) for name in ("answers.py", "layer.py", "instance.py", os.path.join("adapters", ""))
-)
-"""Files, and a folder of files, whose lines are on the way to a layer."""
+_FOLDER = os.path.dirname(__file__)
+_ON_THE_WAY = ("answers.py", "layer.py", "instance.py", "isolated.py", f"adapters{os.sep}", f"judge{os.sep}")
+_OURS = tuple(os.path.join(_FOLDER, name) for name in _ON_THE_WAY)
+"""Files, and folders of files, whose lines are on the way to a layer."""
 
 
 def guarded(name: str, call: Callable[[], Any]) -> Any:

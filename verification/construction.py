@@ -1,7 +1,7 @@
 """How a layer is made: the settings of a case as its constructor takes them."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -87,16 +87,16 @@ def misfit(make: Callable[..., Any], names: tuple[str, ...], fixed: tuple[str, .
     return f"its constructor takes ({', '.join(taken)}), the suite calls it with ({', '.join(called)}){more}"
 
 
-def backprop_misfit(make: Callable[..., Any]) -> str:
-    """Say how the backprop of the layers that are made differs from the call that the suite makes; "" if it fits."""
+def method_misfit(make: Callable[..., Any], method: str, given: Sequence[str]) -> str:
+    """Say how a method of the layers that are made differs from the call that the suite makes; "" if it fits."""
     try:
-        taken = inspect.signature(make.backprop)  # type: ignore[attr-defined]
+        taken = inspect.signature(getattr(make, method))
         names = [name for name in taken.parameters if name != "self"]
-        taken.bind(*["self"] * ("self" in taken.parameters), "x", "dLdy")
+        taken.bind(*["self"] * ("self" in taken.parameters), *given)
     except (AttributeError, ValueError):  # no class, or nothing is known of it
         return ""
     except TypeError:
-        return f"backprop takes ({', '.join(names)}), the suite calls it with (x, dLdy)"
+        return f"{method} takes ({', '.join(names)}), the suite calls it with ({', '.join(given)})"
     return ""
 
 

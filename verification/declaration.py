@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from verification.adapters.adapter import Adapted
 from verification.case import Array, Case, indices
-from verification.construction import misfit
+from verification.construction import method_misfit, misfit
 from verification.drawing import sample
 from verification.failure import NotJudged, PropertyFailed
 from verification.outputs import joined
@@ -46,6 +46,7 @@ def examine(spec: LayerSpec) -> None:
         reference_takes_them_by_name(spec, case)
     cases_have_seeds_of_their_own(cases)
     make_takes_the_settings(spec, cases[0])
+    constants_are_no_arguments(spec)
     for trial in [Trial(spec, case) for case in cases]:
         reference_gives_an_array(trial)
         dLdy_has_the_shape_of_y(trial)
@@ -107,18 +108,24 @@ def make_takes_the_settings(spec: LayerSpec, case: Case) -> None:
         raise SpecError(f"make: {said}: give a function of these arguments that makes the layer")
 
 
-def adapter_fits(trial: Trial) -> None:
-    """Options of an adapter name what the spec has, in its shapes; and the layer has one input, as of every adapter."""
-    spec = trial.spec
-    if not isinstance(spec.make, Adapted):
-        return
-    if spec.inputs:
-        inputs = ", ".join(("x", *spec.inputs))
+def constants_are_no_arguments(spec: LayerSpec) -> None:
+    """Constants are set as attributes, and so forward takes x and the inputs alone."""
+    constants = [name for name in spec.constants if name not in spec.inputs]
+    given = ["x", *spec.inputs]
+    if constants and (said := method_misfit(spec.make, "forward", given)):
+        if method_misfit(spec.make, "forward", [*given, *constants]):
+            return
+        taken = ", ".join([*given, *constants])
         raise SpecError(
-            f"make: adapters are for layers of one input, but {spec.name} has {inputs}: write a class with"
-            f" forward({inputs}) and backprop({inputs}, dLdy) that calls yours"
+            f"{said}, after setting the attribute {', '.join(constants)}: say that they are arguments, as"
+            f' adapted({spec.make.__name__}, forward="forward({taken})", backprop=...)'
         )
-    spec.make.examine(spec, trial.case, trial.y)
+
+
+def adapter_fits(trial: Trial) -> None:
+    """Options of an adapter name what the spec has, in its shapes."""
+    if isinstance(trial.spec.make, Adapted):
+        trial.spec.make.examine(trial.spec, trial.case, trial.outputs.parts(trial.y))
 
 
 def reference_takes_them_by_name(spec: LayerSpec, case: Case) -> None:

@@ -58,7 +58,8 @@ class Layer:
             settings = passed(make, settings, self.spec.fixed, self.spec.as_one)
         inputs = {name: _values(value) for name, value in {"x": x, **self._parameters}.items()}
         self._written = self._script.construct(settings, inputs)
-        self._instance = self._timed(script_name(make), lambda: self._adapted.layer(self.spec, settings, inputs))
+        new = partial(self.spec.home, self._adapted, self.spec, settings, inputs)
+        self._instance = self._timed(script_name(make), new)
         for name, value in self._parameters.items():
             if name in self._adapted.given:
                 self._written[name] = self._variable(name, value)
@@ -280,14 +281,12 @@ class Layer:
         """Return the arguments of a call in the layer's dtype: x, the further inputs, and dLdy or its parts."""
         arguments = {"x": given["x"], **{name: self._parameters[name] for name in self.spec.inputs}}
         match given.get("dLdy"):
-            case None:
-                pass
             case Parts(parts=parts):
                 arguments |= parts
             case Held() as held:
                 arguments["dLdy"] = held
-            case dLdy:
-                arguments |= self.trial.outputs.split(dLdy)
+            case dLdy if dLdy is not None:
+                arguments |= self.trial.outputs.split(np.asarray(dLdy))  # -3 u is no array if u is 0-d
         return {name: self._in_dtype(value) for name, value in arguments.items()}
 
     def _in_dtype(self, value: Given) -> Given:

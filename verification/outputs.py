@@ -24,13 +24,16 @@ class Outputs:
         self.names = tuple(names)
         self.sides = {name: np.shape(one)[-1] for name, one in zip(names, y, strict=True)} if names else {}
 
-    def split(self, dLdy: Array) -> dict[str, Array]:
-        """Return dLdy, or the views of it that belong to each output, by the names of upstream gradients."""
+    def parts(self, y: Array) -> dict[str, Array]:
+        """Return y, or the views of it that are of each output, by name."""
         if not self.names:
-            return {"dLdy": dLdy}
-        ends = np.cumsum([self.sides[name] for name in self.names])[:-1]
-        parts = np.split(dLdy, ends, axis=-1)
-        return {f"dLd{name}": part for name, part in zip(self.names, parts, strict=True)}
+            return {"y": y}
+        ends = np.cumsum([*self.sides.values()])[:-1]
+        return dict(zip(self.names, np.split(y, ends, axis=-1), strict=True))
+
+    def split(self, dLdy: Array) -> dict[str, Array]:
+        """Return dLdy, or the views of it that are of each output, by the names of upstream gradients."""
+        return {f"dLd{name}": part for name, part in self.parts(dLdy).items()}
 
     def at(self, label: str, index: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
         """Return the output, and the place in it, of an entry of y or dLdy."""

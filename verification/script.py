@@ -125,9 +125,13 @@ class Spelling:
         """Return the template of the call that makes a layer for such an x."""
         return self.construct
 
-    def assigning(self, *, copy: bool) -> str:
+    def assigning(self, name: str, *, copy: bool) -> str:  # noqa: ARG002  adapters need the name
         """Return the template that sets a parameter, to a copy of the array or to the array itself."""
         return self.parameter if copy else self.parameter.replace("{array}.copy()", "{array}")
+
+    def is_argument(self, name: str) -> bool:  # noqa: ARG002
+        """Say whether a parameter is no attribute, but an argument of each call."""
+        return not self.parameter
 
     def calling(
         self,
@@ -251,17 +255,21 @@ class Script:
         layer[name] = variable
         attribute = self.spelling.names.get(name, name)
         fields = {**layer, "name": name, "attribute": attribute, "array": variable}
-        self.lines += self.spelling.assigning(copy=copy).format(**fields).splitlines()
+        self.lines += self.spelling.assigning(name, copy=copy).format(**fields).splitlines()
 
     def overwrite(self, layer: dict[str, str], name: str, values: Array) -> None:
         """Write that a layer's own parameter is written into."""
         layer[name] = variable = self.array(name, values)
+        if self.spelling.is_argument(name):
+            return
         template = self.spelling.parameter.replace(" = {array}.copy()", "[...] = {array}")
         fields = {**layer, "name": name, "attribute": self.spelling.names.get(name, name), "array": variable}
         self.lines += template.format(**fields).splitlines()
 
     def attribute(self, layer: dict[str, str], name: str) -> str:
         """Return the expression of a layer's own parameter, as the suite has it."""
+        if self.spelling.is_argument(name):
+            return self.seen(name, layer[name])
         return self.seen(name, f"{layer['layer']}.{self.spelling.names.get(name, name)}", layer[name])
 
     def seen(self, name: str, expression: str, variable: str = "") -> str:

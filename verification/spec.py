@@ -14,7 +14,9 @@ from verification.clock import Clock
 from verification.drawing import sample
 
 if TYPE_CHECKING:
+    from verification.adapters.adapter import Adapted
     from verification.explain.knobs import Mistake
+    from verification.instance import Instance
     from verification.trial import Trial
 
 
@@ -123,6 +125,15 @@ def _same(one: Case, other: Case) -> bool:
     return one.seed == other.seed and repr(one.settings) == repr(other.settings)
 
 
+Home = Callable[["Adapted", "LayerSpec", Mapping[str, Any], Mapping[str, Array]], "Instance"]
+"""Makes a layer, called with an adapter, the spec, the settings, and x and the parameters by name."""
+
+
+def here(adapter: "Adapted", spec: "LayerSpec", settings: Mapping[str, Any], inputs: Mapping[str, Array]) -> "Instance":
+    """Return a layer in this process."""
+    return adapter.layer(spec, settings, inputs)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayerSpec:
     """A layer to verify. Frozen: `dataclasses.replace(spec, make=...)` makes a variant.
@@ -182,6 +193,7 @@ class LayerSpec:
     absent      names of parameters that the layer does not have, and that count as zero: ("b",)
     restrictions  what limits the cases: `where` adds one
     clock       counts the time of the layer's calls; set by check(seconds=...)
+    home        makes layers where they are to live, from an adapter; set by check(isolated=True)
     """
 
     name: str
@@ -218,6 +230,7 @@ class LayerSpec:
     absent: tuple[str, ...] = ()
     restrictions: tuple[Restriction, ...] = ()
     clock: Clock = field(default_factory=Clock, compare=False, repr=False)
+    home: "Home" = field(default=here, compare=False, repr=False)
 
     def where(self, condition: Callable[[Case], Any]) -> "LayerSpec":
         """Return the spec of the cases for which condition(case) is true, the extreme and the realistic ones included.
@@ -265,6 +278,11 @@ class LayerSpec:
             extremes=None if self.extremes is None else self.extremes.map(within),
             realistic=None if self.realistic is None else reduced(self.realistic),
         )
+
+    @property
+    def of_backprop(self) -> tuple[str, ...]:
+        """What backprop is called with."""
+        return ("x", *self.inputs, *(f"dLd{name}" for name in self.outputs or ("y",)))
 
     def whole(self, name: str, seed: int, shape: tuple[int, ...]) -> Array:
         """Return the whole numbers drawn under this name, small for a layer in float32."""

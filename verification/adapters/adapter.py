@@ -48,8 +48,8 @@ class Adapted:
         made = self.wrap(settings)
         return made if isinstance(made, Instance) else Here(made)
 
-    def examine(self, spec: LayerSpec, case: Case, y: Array) -> None:
-        """Raise a SpecError if an option does not fit the spec, of which this is a case and its right y."""
+    def examine(self, spec: LayerSpec, case: Case, outputs: Mapping[str, Array]) -> None:
+        """Raise a SpecError if an option does not fit the spec, of which this is a case, and y or its right outputs."""
 
 
 def plain(make: Callable[..., Any]) -> Adapted:

@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verification.spec import SpecError
@@ -11,22 +11,30 @@ from verification.spec import SpecError
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a method: its place in the layer, and an expression for each argument, by keyword or None."""
+    """A call of a method: its place in the layer, and an expression for each argument, by keyword or None.
+
+    Of a method that is named alone the arguments are all that the suite gives, in its order.
+    """
 
     option: str
     place: str
-    arguments: tuple[tuple[str | None, ast.expr], ...]
+    arguments: tuple[tuple[str | None, ast.expr], ...] = ()
+    alone: bool = False
 
     @classmethod
-    def read(cls, option: str, text: object, names: Collection[str], default: str) -> "Call":
-        """Read a call such as "backward(dLdy)"; a name alone, as "backward", is called with the default."""
-        example = f'{option} should be the name of a method, or a call such as "{option}({default})"'
+    def read(cls, option: str, text: object, example: str) -> "Call":
+        """Read the name of a method, or a call such as "backward(dLdy)"."""
+        expected = f'{option} should be the name of a method, or a call such as "{option}({example})", but is {text!r}'
         if not isinstance(text, str):
-            raise SpecError(f"{example}, but is {text!r}")
-        call = cls._parsed(option, text if "(" in text else f"{text}({default})", f"{example}, but is {text!r}")
-        if unknown := sorted(call.names - set(names)):
-            raise SpecError(f"{option} may use {', '.join(names)}, but {text!r} uses {', '.join(unknown)}")
-        return call
+            raise SpecError(expected)
+        call = cls._parsed(option, text if "(" in text else f"{text}()", expected)
+        return call if "(" in text else replace(call, alone=True)
+
+    def only(self, names: Collection[str]) -> "Call":
+        """Return it; SpecError if it uses any other names."""
+        if unknown := sorted(self.names - set(names)):
+            raise SpecError(f"{self.option} may use {', '.join(names)}, but uses {', '.join(unknown)}")
+        return self
 
     @classmethod
     def of_arguments(cls, option: str, text: object) -> "Call":
@@ -53,8 +61,10 @@ class Call:
         nodes = [node for _, argument in self.arguments for node in ast.walk(argument)]
         return {node.id for node in nodes if isinstance(node, ast.Name)}
 
-    def values(self, names: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments, by position and by keyword, for these values of the names."""
+    def values(self, names: Mapping[str, Any], given: Collection[Any] = ()) -> tuple[list[Any], dict[str, Any]]:
+        """Return the arguments, by position and by keyword, for these values of the names, and all that is given."""
+        if self.alone:
+            return [*given], {}
         values = [(keyword, _value(node, names)) for keyword, node in self.arguments]
         by_keyword = {keyword: value for keyword, value in values if keyword}
         return [value for keyword, value in values if not keyword], by_keyword
@@ -67,7 +77,7 @@ class Call:
     def of(self, layer: str, names: Mapping[str, Any]) -> str:
         """Return the call of the layer's method as a template."""
         method = layer if self.place == "__call__" else f"{layer}.{self.place}"
-        return f"{method}({self.text(names)})"
+        return f"{method}({'{given}' if self.alone else self.text(names)})"
 
 
 def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ class AdaptedFunctions(Adapted):
 
     arguments: Mapping[Callable[..., Any], tuple[str, ...]]
 
-    def examine(self, spec: LayerSpec, case: Case, y: Array) -> None:  # noqa: ARG002
+    def examine(self, spec: LayerSpec, case: Case, outputs: Mapping[str, Array]) -> None:  # noqa: ARG002
         """Raise a SpecError if a function does not take the settings."""
         settings = passed(self, case.settings, spec.fixed)
         for function, given in self.arguments.items():

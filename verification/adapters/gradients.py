@@ -87,6 +87,22 @@ class Update(Step):
             )
 
 
+class OfOne(Step):
+    """Backprop of a loss, a single number, takes no dLdy: its gradients are for a dLdy of 1."""
+
+    def backprop(self, backprop: Backprop, layer: Called, x: Array, dLdy: Array) -> Answers:
+        """Return the answers, with the gradients multiplied by dLdy."""
+        if dLdy.ndim:
+            raise ValueError(f"dLdy should be one number, but its shape is {dLdy.shape}")
+        answers = backprop(x, dLdy)
+        names = [name for name in layer.gradients if isinstance(answers.get(name), np.ndarray | np.generic)]
+        return answers | {name: dLdy * answers[name] for name in names}
+
+    def backprop_lines(self, lines: list[str], gradients: Sequence[str]) -> list[str]:
+        """Return the call, and a line for each gradient."""
+        return [*lines, *(f"{{dLd{name}}} = {{dLdy}} * {{dLd{name}}}" for name in gradients)]
+
+
 class Separate(Step):
     """What backprop returns is the gradients that are nowhere else, in the order of the arguments."""
 

@@ -27,7 +27,9 @@ class AdaptedLayer(Instance):
         settings: Mapping[str, Any],
         inputs: Mapping[str, Array],
     ) -> None:
-        self.options, self.gradients = options, spec.gradients
+        self.options, self.spec, self.gradients = options, spec, spec.gradients
+        self.kept: dict[str, Any] = {}  # parameters and constants that are arguments of the methods
+        self.given: dict[str, Any] = {}  # the arguments that the suite gives
         self.shapes: dict[str, tuple[int, ...]] = {name: array.shape for name, array in inputs.items()}
         names: dict[str, Any] = {name: self._there(name, array) for name, array in inputs.items()}
         names |= {**settings, INPUT_SHAPE: options.input_shape(inputs["x"]), **options.rate}
@@ -65,16 +67,23 @@ class AdaptedLayer(Instance):
         by_hand = self._method(options.forward)
         back = self._method(options.backprop) if self.gradients else None
 
+        def called(call: Call, method: Callable[..., Any], **now: Array) -> Any:
+            """Call a method with all that is given to it, of which an image may be a part now."""
+            upstream = "dLdy" in now
+            given = {
+                n: now.get(n, array) for n, array in self.given.items() if upstream or n in ("x", *self.spec.inputs)
+            }
+            args, kwargs = call.values({**self.kept, **given, **now, **options.rate}, given.values())
+            return method(*args, **kwargs)
+
         def forward(x: Array) -> Any:
-            args, kwargs = options.forward.values({"x": x, **options.rate})
-            return by_hand(*args, **kwargs)
+            return called(options.forward, by_hand, x=x)
 
         def backprop(x: Array, dLdy: Array) -> Answers:
             if options.one_image and options.forward_first:
                 forward(x)
             assert back is not None  # of a layer without gradients nothing asks for backprop
-            args, kwargs = options.backprop.values({"x": x, "dLdy": dLdy, **options.rate})
-            return {RETURNED: back(*args, **kwargs)}
+            return {RETURNED: called(options.backprop, back, x=x, dLdy=dLdy)}
 
         whole_forward: Callable[[Array], Any] = forward
         whole_backprop: Callable[[Array, Array], Answers] = backprop
@@ -87,6 +96,7 @@ class AdaptedLayer(Instance):
 
     def _there(self, name: str, given: Array | Held) -> Any:
         """Return an array as the layer has it: a new one, unless it is held."""
+        name = _kind(name)
         layout = self.options.layouts.get(name)
         if isinstance(given, HeldAs):
             array = given.give(name, layout)
@@ -110,37 +120,47 @@ class AdaptedLayer(Instance):
         result = self._called(method, given)
         if isinstance(result, dict):
             return tuple(copied(self._here(name, array)) for name, array in result.items())
-        return copied(self._here("y", result) if method == "forward" else result)
+        return copied(self._here("y", result) if method == "forward" and not self.spec.outputs else result)
 
     def call_and_hold(self, method: str, *given: Array | Held) -> Any:
         """Call a method; return its result with every array in it held."""
         result = self._called(method, given)
         if isinstance(result, dict):
             return tuple(self._held(name, array) for name, array in result.items())
-        return self._held("y", result) if method == "forward" else HeldAs(result)
+        return self._held("y", result) if method == "forward" and not self.spec.outputs else HeldAs(result)
 
     def _called(self, method: str, given: Sequence[Array | Held]) -> Any:
-        """Return what forward returns, or the gradients by name; what backprop returned where these are not known."""
-        arrays = [self._there(name, array) for name, array in zip(("x", "y"), given, strict=False)]
+        """Return the outputs or gradients by name; what was returned, where it is y or these are not known."""
+        outputs = self.spec.outputs
+        names = self.spec.of_backprop if method == "backprop" else ("x", *self.spec.inputs)
+        self.given = {name: self._there(name, array) for name, array in zip(names, given, strict=True)}
         with np.errstate(all="ignore"):
             if method == "forward":
-                return self._forward(*arrays)
-            answers = self._backprop(*arrays)
+                y = self._forward(self.given["x"])
+                several = outputs and isinstance(y, tuple | list) and len(y) == len(outputs)
+                return dict(zip(outputs, y, strict=True)) if several else y
+            answers = self._backprop(self.given["x"], self.given[names[-1]])
         if all(name in answers for name in self.gradients):
             return {f"dLd{name}": answers[name] for name in self.gradients}
         return answers[RETURNED]
 
     def get(self, name: str) -> Any:
         """Return a copy of a parameter."""
-        return copied(self._here(name, self.options.place(name).found(self.raw)))
+        return copied(self._here(name, self._parameter(name)))
 
     def get_held(self, name: str) -> Held:
         """Return a parameter, held."""
-        return self._held(name, self.options.place(name).found(self.raw))
+        return self._held(name, self._parameter(name))
+
+    def _parameter(self, name: str) -> Any:
+        return self.kept[name] if name in self.kept else self.options.place(name).found(self.raw)
 
     def set(self, name: str, value: Array | Held) -> None:
-        """Set a parameter."""
+        """Set a parameter, or keep it for the calls that take it."""
         array = self._there(name, value)
+        if name in self.options.as_arguments:
+            self.kept[name] = array
+            return
         self.options.place(name).put(self.raw, np.array(array, order="C") if self.options.rate else array)
 
     def hold(self, array: Array) -> Held:

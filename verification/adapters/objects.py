@@ -12,7 +12,7 @@ from typing import Any
 
 from verification.adapters.adapter import Adapted, made
 from verification.adapters.calls import Call, Place
-from verification.adapters.gradients import Places, Separate, Update
+from verification.adapters.gradients import OfOne, Places, Separate, Update
 from verification.adapters.images import OneImage
 from verification.adapters.layer import AdaptedLayer
 from verification.adapters.layout import Layout
@@ -48,8 +48,10 @@ def adapted(
                    any expression: "1 - keep", or "kernel_size[0]" for the height of a pair
     build          a call after the constructor that makes the parameters, which are then set: "forward(x)", or
                    "build(input_shape)"
-    forward        the name of the method, or a call: "forward(x, training=True)"
-    backprop       likewise: "backward(dLdy)" for one that takes dLdy alone, after forward(x)
+    forward        the name of the method, or a call: "forward(x, training=True)", "forward(x, (h, c))" of further
+                   inputs, "forward(x, targets)" for a parameter or constant that is an argument, no attribute
+    backprop       likewise: "backward(dLdy)" for one that takes dLdy alone, after forward(x), "backward(dLdh, dLdc)"
+                   for several outputs; "backward()" for a loss of one number, whose gradients are for a dLdy of 1
     parameters     where each parameter is, if not in the attribute of its name: {"W": "weight", "b": "params['b']"}
     gradients      where backprop leaves gradients: {"W": "dW", "b": "grads['b']"}, {"W": "get_gradients()[0]"}, or
                    {"x": "returned['dx']"} in what it returns. The others it returns, in the order of the arguments
@@ -86,9 +88,9 @@ def adapted(
         make=make,
         inner=make if isinstance(make, Adapted) else None,
         arguments=None if arguments is None else Call.of_arguments("arguments", arguments),
-        build=None if build is None else Call.read("build", build, ["x", INPUT_SHAPE, *rate], "x"),
-        forward=Call.read("forward", forward or "forward", ["x", *rate], "x"),
-        backprop=Call.read("backprop", backprop or "backprop", ["x", "dLdy", *rate], "x, dLdy"),
+        build=None if build is None else Call.read("build", build, "x").only(["x", INPUT_SHAPE, *rate]),
+        forward=Call.read("forward", forward or "forward", "x"),
+        backprop=Call.read("backprop", backprop or "backprop", "x, dLdy"),
         parameters=_places("parameters", parameters, settable=True),
         layouts=layouts,
         one_image=one_image,
@@ -110,6 +112,8 @@ def _adapter(options: Options, gradients: Mapping[str, Place]) -> "AdaptedObject
     if gradients:
         steps.append(Places(gradients))
     steps.append(Separate())
+    if options.of_one:
+        steps.append(OfOne())
     if options.one_image:
         steps.append(OneImage())
     inner, constructor = options.inner, options.arguments.names if options.arguments else set()
@@ -138,13 +142,13 @@ class AdaptedObject(Adapted):
         """Return a new layer."""
         return AdaptedLayer(self.options, self.steps, self.wrap, spec, settings, inputs)
 
-    def examine(self, spec: LayerSpec, case: Case, y: Array) -> None:
+    def examine(self, spec: LayerSpec, case: Case, outputs: Mapping[str, Array]) -> None:
         """Raise a SpecError if an option does not fit the spec."""
-        examine(self.options, spec, case, y)
+        examine(self.options, spec, case, outputs)
         for step in self.steps:
             step.examine(spec)
         try:
-            self.layer(spec, case.settings, case.arrays)
+            spec.home(self, spec, case.settings, case.arrays)
         except SpecError:
             raise
         except Exception:  # the layer's own, which is for a property to tell

@@ -36,7 +36,19 @@ class Options:
     @property
     def forward_first(self) -> bool:
         """Whether forward(x) has to come right before backprop, which does not take x."""
-        return self.inner.forward_first if self.inner else "x" not in self.backprop.names
+        if self.inner:
+            return self.inner.forward_first
+        return not self.backprop.alone and "x" not in self.backprop.names
+
+    @property
+    def of_one(self) -> bool:
+        """Whether backprop takes no upstream gradient, so that it is for a dLdy of 1."""
+        return not self.inner and not self.backprop.alone and not any(n.startswith("dLd") for n in self.backprop.names)
+
+    @property
+    def as_arguments(self) -> set[str]:
+        """The parameters and constants that are arguments of forward and backprop, besides further inputs."""
+        return self.forward.names | self.backprop.names
 
     def place(self, name: str) -> Place:
         """Return where a parameter is."""
@@ -48,12 +60,33 @@ class Options:
         return there.shape[1:]
 
 
-def examine(options: Options, spec: LayerSpec, case: Case, y: Array) -> None:
-    """Raise a SpecError if an option does not fit the spec, of which this is a case and its right y."""
+def examine(options: Options, spec: LayerSpec, case: Case, outputs: Mapping[str, Array]) -> None:
+    """Raise a SpecError if an option does not fit the spec, of which this is a case, and y or its right outputs."""
     arrays = {name: case.arrays[name] for name in ("x", *spec.parameters, *spec.constants)}
     _parameters_are_of_the_spec(options, spec)
-    _layouts_fit(options.layouts, {**arrays, "y": y})
+    layouts = options.layouts if "y" in outputs else {name: one for name, one in options.layouts.items() if name != "y"}
+    _layouts_fit(layouts, {**arrays, **outputs})
     _arguments_fit(options, spec, case)
+    _calls_fit(options, spec, outputs)
+
+
+def _calls_fit(options: Options, spec: LayerSpec, outputs: Mapping[str, Array]) -> None:
+    if options.inner:
+        return
+    known = ["x", *spec.inputs]
+    more = [*(name for name in (*spec.parameters, *spec.constants) if name not in spec.inputs), *options.rate]
+    upstream = [f"dLd{name}" for name in outputs]
+    options.forward.only([*known, *more])
+    options.backprop.only([*known, *upstream, *more])
+    if options.of_one and spec.gradients and (upstream != ["dLdy"] or outputs["y"].ndim):
+        raise SpecError(
+            f"backprop should take {', '.join(upstream)}, which only a loss of one number may leave out: write"
+            f' "{options.backprop.place}({", ".join(upstream)})"'
+        )
+    if options.one_image and (spec.inputs or spec.outputs):
+        raise SpecError(
+            f"one_image=True is for layers of one input and one output, unlike those of {spec.name}: leave it out"
+        )
 
 
 def _parameters_are_of_the_spec(options: Options, spec: LayerSpec) -> None:

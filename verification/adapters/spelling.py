@@ -48,16 +48,25 @@ class AdaptedSpelling(Spelling):
             lines.append(call.replace("{x}", "{x}[0]") if options.one_image else call)
         return "\n".join(lines)
 
-    def assigning(self, *, copy: bool) -> str:
+    def assigning(self, name: str, *, copy: bool) -> str:
         """Return the template that sets a parameter: always to a copy, where an update will change it."""
-        return super().assigning(copy=copy or bool(self.options.rate))
+        if self.is_argument(name):
+            return ""
+        return super().assigning(name, copy=copy or bool(self.options.rate))
+
+    def is_argument(self, name: str) -> bool:
+        """Say whether a parameter is no attribute, but an argument of each call."""
+        return name in self.options.as_arguments or super().is_argument(name)
 
     def calling(self, method: str, shapes: Shapes, *, as_returned: bool) -> str:
         """Return the template of a call through all steps, and of the changes to the suite's layout."""
         options, images = self.options, self.options.one_image
         lines = (self.forward if method == "forward" else self.backprop).splitlines()
+        if images:
+            lines = [line.replace("{given}", "{x}" if method == "forward" else "{x}, {dLdy}") for line in lines]
         if method == "backprop" and images and options.forward_first:
-            lines = [*self.forward.replace("{y} = ", "").replace("{y}", "_").splitlines(), *lines]
+            forward = self.forward.replace("{y} = ", "").replace("{y}", "_").replace("{given}", "{x}")
+            lines = [*forward.splitlines(), *lines]
         if not shapes:
             first = ["image, upstream = {x}[0], {dLdy}[0]"] * images
             lines = [line.replace("{x}", "image").replace("{dLdy}", "upstream") if images else line for line in lines]
@@ -84,4 +93,4 @@ class AdaptedSpelling(Spelling):
         return layout.back_text(expression, shape) if layout else expression
 
     def _layout(self, name: str) -> Layout | None:
-        return self.options.layouts.get("y" if name == "dLdy" else name)
+        return self.options.layouts.get(name.removeprefix("dLd"))

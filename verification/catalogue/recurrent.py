@@ -8,7 +8,7 @@ from scipy import special
 from verification.case import Array
 from verification.catalogue.any_layer import DIFFERENCES, FORWARD, SHAPES, everywhere, row
 from verification.catalogue.bug import Bug, Section, change
-from verification.specs.recurrent import gru, gru_cell, lstm, rnn, rnn_cell
+from verification.specs.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 
 
 class Cell:
@@ -160,6 +160,27 @@ class Lstm(Cell):
         return [np.zeros(u.shape), total * f], (a, a)
 
 
+class LstmCell(Lstm):
+    """A correct LSTM cell, with both states out."""
+
+    over_time = False
+
+    def forward(self, x: Array, *states: Array) -> Any:
+        """Return (h_next, c_next)."""
+        if x.shape[-1] != self.size:
+            raise ValueError(f"x should have {self.size} features, but its shape is {x.shape}")
+        return self.step(x, *states)[0]
+
+    def backprop(self, *given: Array) -> tuple[Array, ...]:
+        """x, h, c, dLdh_next, dLdc_next -> the gradients of x, h, c, W, U and b."""
+        x, states, upstream = given[0], given[1:3], given[3:]
+        for name, u in zip(("dLdh_next", "dLdc_next"), upstream, strict=True):
+            if u.shape != states[0].shape:
+                raise ValueError(f"{name} should have shape {states[0].shape}, but its shape is {u.shape}")
+        (_, dLdc), (a, _) = self.back((states, self.step(x, *states)[1]), *upstream)
+        return a @ self.W.T, a @ self.U.T, dLdc, x.T @ a, states[0].T @ a, a.sum(axis=0)
+
+
 def _over_time(base: type, **methods: Any) -> type:
     return change(base, f"{base.__name__}Layer", over_time=True, **methods)
 
@@ -238,11 +259,80 @@ LSTM_BUGS = (
      {"carry": lambda self, gradients: [gradients[0], 0 * gradients[1]]}),
 )  # fmt: skip
 
+
+def _in_place(self: LstmCell, x: Array, h: Array, c: Array) -> Any:
+    h_next, c_next = LstmCell.forward(self, x, h, c)
+    c[...] = c_next
+    return h_next, c_next
+
+
+def _c_from_before(self: Any, x: Array, h: Array, c: Array) -> Any:
+    self.c = LstmCell.forward(self, x, h, getattr(self, "c", c) if np.shape(getattr(self, "c", c)) == c.shape else c)[1]
+    return LstmCell.forward(self, x, h, c)[0], self.c.copy()
+
+
+def _one_buffer(self: Any, *given: Array) -> Any:
+    h_next, c_next = LstmCell.forward(self, *given)
+    if np.shape(getattr(self, "buffer", 0)) != (2, *h_next.shape):
+        self.buffer = np.zeros((2, *h_next.shape))
+    self.buffer[...] = h_next, c_next
+    return self.buffer[0], self.buffer[1]
+
+
+def _from(change: Any) -> dict[str, Any]:
+    """Return backprop with other upstream gradients."""
+    return {"backprop": lambda self, *given: LstmCell.backprop(self, *given[:3], *change(*given[3:]))}
+
+
+def _doubled(dLdh: Array, dLdc: Array) -> tuple[Array, Array]:
+    dLdc *= 2
+    return dLdh, dLdc / 2
+
+
+LEFT_ALONE, HISTORY = "arguments_are_left_alone", "history_is_irrelevant"
+CELL_BUGS = tuple(row(LstmCell, *texts, **methods) for *texts, methods in (
+    ("outputs_swapped", "axes-swapped", FORWARD, "c_next comes first",
+     {"forward": lambda self, *given: LstmCell.forward(self, *given)[::-1]}),
+    ("h_alone", "unfinished", FORWARD, "c_next is not returned",
+     {"forward": lambda self, *given: LstmCell.forward(self, *given)[0]}),
+    ("c_of_one_image", "hard-coded-size", FORWARD, "c_next is that of the first image",
+     {"forward": lambda self, *given: (lambda h, c: (h, c[:1]))(*LstmCell.forward(self, *given))}),
+    ("upstream_of_c_ignored", "term-missing", DIFFERENCES, "dLdc_next is taken for 0", _from(lambda h, c: (h, 0 * c))),
+    ("upstream_of_h_ignored", "term-missing", DIFFERENCES, "dLdh_next is taken for 0", _from(lambda h, c: (0 * h, c))),
+    ("upstreams_swapped", "axes-swapped", DIFFERENCES, "dLdc_next is taken first", _from(lambda h, c: (c, h))),
+    ("h_not_through_c", "term-missing", DIFFERENCES, "dLdh_next does not go through tanh(c_next)",
+     {"back": lambda self, kept, u, through: (
+         lambda once, twice: ([once[0][0], once[0][1] - twice[0][1]], tuple(
+             a - np.hstack([b[:, : 3 * u.shape[1]], 0 * u]) for a, b in zip(once[1], twice[1], strict=True))))(
+                 Lstm.back(self, kept, u, through), Lstm.back(self, kept, u, 0 * through))}),
+    ("negative_upstream_dropped", "upstream-nonlinear", "backprop_is_linear_in_the_upstream_gradient",
+     "dLdc_next is cut off at 0", _from(lambda h, c: (h, np.maximum(c, 0)))),
+    ("c_written_in_place", "mutates-argument", LEFT_ALONE, "c becomes c_next", {"forward": _in_place}),
+    ("upstream_doubled_in_place", "mutates-argument", LEFT_ALONE, "dLdc_next is doubled", _from(_doubled)),
+    ("c_kept", "keeps-state", HISTORY, "c is taken from the call before", {"forward": _c_from_before}),
+    ("buffer_returned", "shares-memory", "results_share_no_memory", "the next call overwrites both outputs",
+     {"forward": _one_buffer}),
+    ("any_upstream_accepted", "accepts-bad-arguments", "bad_arguments_are_refused", "dLdc_next is cut to size",
+     {"backprop": lambda self, x, h, c, *upstream: LstmCell.backprop(
+         self, x, h, c, *(np.resize(u, h.shape) for u in upstream))}),
+    LSTM_BUGS[0],
+))  # fmt: skip
+
+
+class CellInFortranOrder(LstmCell):
+    """A correct cell whose results are in Fortran order, in a list."""
+
+    def forward(self, *given: Array) -> Any:
+        """Return [h_next, c_next]."""
+        return [np.asfortranarray(array) for array in super().forward(*given)]
+
+
 RNN_LAYER, GRU_LAYER = _over_time(Rnn), _over_time(Gru)
 SECTIONS = (
     Section(rnn_cell, (Rnn, _in_fortran_order(Rnn)), _bugs(Rnn, *RNN_BUGS)),
     Section(rnn, (RNN_LAYER, _in_fortran_order(RNN_LAYER)), _bugs(RNN_LAYER, *RNN_BUGS)),
     Section(gru_cell, (Gru, _in_fortran_order(Gru)), _bugs(Gru, *GRU_BUGS)),
     Section(gru, (GRU_LAYER, _in_fortran_order(GRU_LAYER)), _bugs(GRU_LAYER, *GRU_BUGS)),
+    Section(lstm_cell, (LstmCell, CellInFortranOrder), CELL_BUGS),
     Section(lstm, (Lstm, _in_fortran_order(Lstm)), _bugs(Lstm, *LSTM_BUGS)),
 )

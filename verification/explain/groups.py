@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from verification.construction import backprop_misfit
+from verification.construction import method_misfit
 from verification.explain.knobs import Mistake
 from verification.explain.observed import Choice, Observed
 from verification.explain.where import Where
@@ -83,8 +83,9 @@ def _end(failure: PropertyFailed) -> End:
 
 def _not_called(observed: Observed, arrays: tuple[str, ...]) -> tuple[Why, ...]:
     """Return that a method takes other arguments, or is not written yet, if it never gives an array for that reason."""
+    spec = observed.spec
     ends = [failure_of(row, arrays[0]) for row in observed.rows if row.kind(arrays[0]) != NOT_ASKED]
-    if arrays != ("y",) and all(ends) and (said := backprop_misfit(observed.spec.make)):
+    if arrays != ("y",) and all(ends) and (said := method_misfit(spec.make, "backprop", spec.of_backprop)):
         return (Why("other-convention", said),)
     if all(end and (end.error == "NotImplementedError" or end.kind == "nothing") for end in ends):
         return (Why("unfinished", f"{'forward' if arrays == ('y',) else 'backprop'} is not written yet"),)

@@ -137,8 +137,12 @@ def _place(given: Array | Held, arrays: list[Array]) -> Place:
     if given.array is None:
         return given.number
     array, given.array = given.array, None
-    arrays.append(memory_of(array))
-    return [given.number, list(array.strides), array.flags.writeable]
+    memory = memory_of(array)
+    arrays.append(memory)
+    strides = array.strides
+    if memory is array and 0 in strides:  # a part of a broadcast array: its values travel, not the memory they are of
+        strides = tuple(step * bool(own) for step, own in zip(np.empty(array.shape).strides, strides, strict=True))
+    return [given.number, list(strides), array.flags.writeable]
 
 
 @dataclass(frozen=True)

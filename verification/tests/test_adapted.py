@@ -19,13 +19,16 @@ from verification import (
     convolution2d,
     dense,
     flatten,
+    lstm_cell,
     max_pooling2d,
     own_mask_dropout,
     residual_add,
+    squared_error,
 )
 from verification.adapters import functions, torch_module
 from verification.adapters.layout import Layout
 from verification.catalogue.conventions import ChannelsLast, NotTurned
+from verification.catalogue.recurrent import LstmCell
 from verification.drawing import quiet
 from verification.properties import of_gradients, properties
 from verification.script import Script
@@ -456,7 +459,7 @@ def test_an_update_is_judged_but_for_the_rounding_of_the_change():
     for name in ("rounding_stays_within_the_bound", "float32_in_stays_within_its_bound"):
         (item,) = [item for item in properties(spec) if item.name == name]
         assert search(spec, item, quiet(100), seed=0).failure is None
-    assert make.spelling.assigning(copy=False).endswith(".copy()")
+    assert make.spelling.assigning("W", copy=False).endswith(".copy()")
 
 
 def test_what_other_adapters_made_takes_layouts_and_one_image():
@@ -557,7 +560,7 @@ def test_a_layer_that_draws_is_not_called_random():
 
 ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no call": (dense, {"forward": "forward(x"}, r"forward should be the name of a method, or a call .* 'forward\(x'"),
-    "another name": (dense, {"backprop": "backward(dout)"}, r"backprop may use x, dLdy, but 'backward\(dout\)' uses dout"),
+    "another name": (dense, {"backprop": "backward(dout)"}, "backprop may use x, dLdy, W, b, but uses dout"),
     "no method": (dense, {"backprop": "back"}, "backprop should be a method of Attributes, but it has no back: it has backward"),
     "no place": (dense, {"gradients": {"W": "dW +"}}, r"gradients\['W'\] should be the place in the layer"),
     "not settable": (dense, {"parameters": {"W": "weight()"}}, r"parameters\['W'\] should be the place"),
@@ -574,7 +577,6 @@ ERRORS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "unknown setting": (dense, {"arguments": "units"}, "arguments may use in_features, .* but uses units"),
     "no arguments": (dense, {"arguments": "a b"}, "arguments should be written as in a call"),
     "a star": (dense, {"arguments": "*in_features"}, r"arguments should be written as in a call without \*"),
-    "several inputs": (residual_add, {}, "adapters are for layers of one input, but residual_add has x, h: write a class"),
     "no rate": (dense, {"learning_rate": 0}, "learning_rate should be a number of at least 0.001, but is 0"),
     "nothing to tell": (dense, {"learning_rate": 1, **PLACES}, "learning_rate is for gradients of parameters"),
     "all images": (own_mask_dropout, {"one_image": True, "arguments": "keep, 1"}, "one_image=True does not fit dropout with a mask of its own"),
@@ -658,3 +660,89 @@ def test_a_gradient_without_an_axis_that_the_layout_says_is_found():
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(outcome.script, {"Lost": Lost})
     assert printed.getvalue() == "(1,)\n"
+
+
+class Loss:
+    """The mean squared error of x against targets, which forward is given, and its gradient for a dLdy of 1."""
+
+    def forward(self, prediction, target):
+        self.difference = prediction - target
+        return np.mean(self.difference**2)
+
+    def backward(self):
+        return 2 * self.difference / self.difference.size
+
+    def backprop(self, prediction, target, dLdy):
+        return 2 * dLdy * (prediction - target) / prediction.size
+
+
+class LossByTheBatch(Loss):
+    def backward(self):
+        return 2 * self.difference / len(self.difference)
+
+
+class LossThatWrites(Loss):
+    def forward(self, prediction, target):
+        y = super().forward(prediction, target)
+        target += 1
+        return y
+
+
+TARGETS: Any = {"forward": "forward(x, targets)", "backprop": "backward()"}
+
+
+def test_a_loss_may_take_its_targets_as_an_argument_and_no_upstream_gradient():
+    right(squared_error(adapted(Loss, **TARGETS)))
+    right(squared_error(adapted(Loss, forward="forward(x, target=targets)", backprop="backprop(x, targets, dLdy)")))
+    script = shown(squared_error(adapted(LossByTheBatch, **TARGETS)), LossByTheBatch=LossByTheBatch)
+    assert "layer.forward(x, targets)" in script
+    assert "dLdx = layer.backward()\ndLdx = dLdy * dLdx" in script
+    (item,) = [item for item in properties(squared_error(Loss)) if item.name == "arguments_are_left_alone"]
+    outcome = search(squared_error(adapted(LossThatWrites, **TARGETS)), item, quiet(3), seed=0)
+    assert outcome.failure
+    assert outcome.failure.sentence == "forward changes targets"
+    assert_shows(outcome.failure, outcome.script, {"LossThatWrites": LossThatWrites})
+
+
+def test_constants_may_be_among_the_inputs():
+    right(replace(squared_error(Loss), inputs=("targets",)))
+
+
+def test_arguments_that_do_not_fit_are_said():
+    with pytest.raises(
+        SpecError, match=r'takes \(prediction, target\), .* adapted\(Loss, forward="forward\(x, targets\)"'
+    ):
+        check(squared_error(Loss), examples=1)
+    with pytest.raises(SpecError, match=r'backprop should take dLdy, .* write "backward\(dLdy\)"'):
+        check(squared_error(adapted(Loss, **TARGETS), reduction="none"), examples=1)
+    with pytest.raises(SpecError, match="forward may use x, targets, but uses target"):
+        check(squared_error(adapted(Loss, forward="forward(x, target)")), examples=1)
+    with pytest.raises(SpecError, match="one_image=True is for layers of one input and one output"):
+        check(replace(residual_add(adapted(Loss, one_image=True)), batch_independent=True), examples=1)
+
+
+class TorchLike(LstmCell):
+    """A cell as of torch: states in a tuple, W (4 k, d)."""
+
+    mistake = 1.0
+    weight: Any
+
+    def __call__(self, x, states):
+        self.given = (x, *states)
+        self.W = self.weight.T
+        return super().forward(x, *states)
+
+    def backward(self, upstream):
+        dLdx, dLdh, dLdc, dLdW, *others = super().backprop(*self.given, upstream[0], self.mistake * upstream[1])
+        return dLdx, dLdh, dLdc, dLdW.T, *others
+
+
+def test_states_may_be_in_a_tuple_and_other_options_combine_with_them():
+    options: Any = {
+        "forward": "__call__(x, (h, c))", "backprop": "backward((dLdh_next, dLdc_next))",
+        "parameters": {"W": "weight"}, "layout": {"W": "io -> oi"},
+    }  # fmt: skip
+    right(lstm_cell(adapted(TorchLike, **options)))
+    mistaken = type("TorchLike", (TorchLike,), {"mistake": 2.0})
+    script = shown(lstm_cell(adapted(mistaken, **options)), TorchLike=mistaken)
+    assert "h_next, c_next = layer(x, (h, c))" in script

@@ -4,12 +4,13 @@ import ctypes
 import os
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
-from verification import SpecError, adapted, check, checking, convolution2d, relu
+from verification import SpecError, adapted, check, checking, convolution2d, dense, relu
 from verification.catalogue.convolution_nd import BUGS
 from verification.isolated import isolated
 from verification.properties import properties
@@ -118,11 +119,70 @@ def test_settings_keep_their_types():
     assert "made with a tuple" in cause.message
 
 
-def test_what_adapted_has_made_is_refused():
-    with pytest.raises(
-        SpecError, match=r"isolated is for a class or function, not for what adapted\(\) has made of ReLU"
-    ):
-        check(relu(adapted(ReLU, backprop="backprop(dLdy)")), isolated=True)
+class Channels:
+    """x W + b with b (1, f), by another name; its gradients are in attributes."""
+
+    W: Any
+
+    def __init__(self, units):
+        assert isinstance(units, int)
+
+    def build(self, input_shape):
+        self.bias = np.zeros((1, input_shape[-1]))
+
+    def call(self, x):
+        self.x = x
+        return x @ self.W + self.bias
+
+    def back(self, dLdy):
+        self.dW, self.db = self.x.T @ dLdy, dLdy.sum(axis=0, keepdims=True)
+        return dLdy @ self.W.T
+
+
+class CrashesForTwo(Channels):
+    def back(self, dLdy):
+        return ctypes.string_at(0) if len(dLdy) == 2 else super().back(dLdy)
+
+
+class WithoutAnAxis(Channels):
+    def back(self, dLdy):
+        dLdx = super().back(dLdy)
+        self.db = self.db[0]
+        return dLdx
+
+
+class Doubles(Channels):
+    def back(self, dLdy):
+        dLdx = super().back(dLdy)
+        self.W *= 2
+        return dLdx
+
+
+OPTIONS: dict[str, Any] = {
+    "arguments": "out_features", "build": "build(input_shape)", "forward": "call", "backprop": "back(dLdy)",
+    "parameters": {"b": "bias"}, "gradients": {"W": "dW", "b": "db"}, "layout": {"b": "o -> 1o"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", [Channels, CrashesForTwo, WithoutAnAxis, *[Doubles] * THOROUGH])
+def test_what_adapted_has_made_runs_in_a_fork(layer, monkeypatch):
+    monkeypatch.setattr(checking, "properties", properties)
+    spec = replace(dense(adapted(layer, **OPTIONS)), realistic=None)
+    there = check(spec, examples=5 if THOROUGH else 2, isolated=True)
+    messages = [cause.message for cause in there.causes]
+    if layer is CrashesForTwo:
+        assert "backprop ended its process: killed by signal 11 (segmentation fault)" in messages
+        return
+    here = check(spec, examples=5 if THOROUGH else 2)
+    assert [cause.to_dict() for cause in there.causes] == [cause.to_dict() for cause in here.causes]
+    assert there.passed == (layer is Channels)
+
+
+def test_an_option_that_does_not_fit_is_said_of_a_layer_in_a_fork():
+    with pytest.raises(SpecError, match="backprop should be a method of Channels, but it has no backward: it has"):
+        check(dense(adapted(Channels, **{**OPTIONS, "backprop": "backward(dLdy)"})), isolated=True)
+    with pytest.raises(SpecError, match="layout should name arrays of the layer"):
+        check(dense(adapted(Channels, **{**OPTIONS, "layout": {"V": "io -> oi"}})), isolated=True)
 
 
 def test_jax_does_not_run_in_a_fork_and_is_refused(monkeypatch):

@@ -114,7 +114,7 @@ EACH_SPEC = [
     *[(name, {"rank": 3, "height": [2, 5]}, lambda c: x(c)[2:] in ((2,), (5,))) for name in ("residual_add", "multiply")],
     ("attention", {"keys": 5, "values": 2}, lambda c: c.arrays["v"].shape[1:] == (5, 2)),
     *[(name, {"hidden_size": 5, "batch": 1}, lambda c: setting(hidden_size=5)(c) and x(c)[0] == 1)
-      for name in ("rnn_cell", "gru_cell")],
+      for name in ("rnn_cell", "gru_cell", "lstm_cell")],
     *[(name, {"steps": [1, 5], "input_size": 2}, lambda c: setting(input_size=2)(c) and x(c)[1] in (1, 5))
       for name in ("rnn", "gru", "lstm")],
     ("own_mask_dropout", {"keep": 0.8, "batch": 5}, lambda c: setting(keep=0.8)(c) and x(c)[0] == 5),
