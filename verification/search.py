@@ -54,6 +54,11 @@ class Outcome:
     noted: str = ""
     """The array that is wrong for `case`, if another property has found that."""
 
+    @property
+    def failed(self) -> bool:
+        """Whether it failed; it may be that only the case is known so far."""
+        return self.case is not None or self.failure is not None
+
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
         trial.rounded = 0.0
@@ -114,7 +119,7 @@ def survey(
         trial = Trial(spec, case)
         progress(f"example {max(outcome.examples for outcome in outcomes) + 1} of {profile.max_examples}")
         for item, outcome in zip(items, outcomes, strict=True):
-            if outcome.case is not None or outcome.failure is not None:
+            if outcome.failed:
                 continue
             start = time.perf_counter()
             try:
@@ -137,9 +142,23 @@ def smallest(spec: LayerSpec, item: Collected, first: Outcome, profile: settings
     assert first.case
     found = search(spec, item, profile, seed)
     if found.failure is None:  # it fails only for a call that another property made, or after others have run
-        asked = Asking(_plainly(first.noted), item.kind, item.cases) if first.noted else item
-        found.fail(spec, asked, first.case)
+        found.fail(spec, _asked(item, first), first.case)
     return replace(found, examples=first.examples, wrong=first.wrong)
+
+
+def as_found(spec: LayerSpec, item: Collected, first: Outcome) -> Outcome:
+    """Return what a survey found for a property, with its failure on the first case on which it fails."""
+    assert first.case
+    trial = Trial(replace(spec, clock=Clock()), first.case)
+    try:
+        return replace(first, failure=_failure(_asked(item, first), trial) or UNSTEADY)
+    except Stopped as stopped:
+        return replace(first, failure=PropertyFailed(str(stopped)))
+
+
+def _asked(item: Collected, first: Outcome) -> Collected:
+    """Return the property that failed in a survey: the plain question, where another property found it wrong."""
+    return Asking(_plainly(first.noted), item.kind, item.cases) if first.noted else item
 
 
 def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome], trial: Trial) -> None:
@@ -152,7 +171,7 @@ def _note_wrong_answers(items: Sequence[Collected], outcomes: Sequence[Outcome],
             outcome.wrong |= {array}
             of_forward = array in ("y", "forward")
             if of_forward == (item.name == "forward_matches_reference"):
-                if not outcome.case and not outcome.failure:
+                if not outcome.failed:
                     outcome.case, outcome.noted = case, array
                 break
 
