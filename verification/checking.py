@@ -88,11 +88,13 @@ def check(
     for item in drawn:
         if outcomes[item].failure or not outcomes[item].failed:
             continue
-        if item.plain and explanation.causes:  # which have the smallest cases
-            outcomes[item] = as_found(spec, item, outcomes[item])
-        else:
-            progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
-            outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
+        if explanation.causes:
+            found = as_found(spec, item, outcomes[item])
+            if not _untold(spec, item, found, explanation.causes):
+                outcomes[item] = found
+                continue
+        progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
+        outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
     return replace(report_on(spec, outcomes, strict, explanation), restrictions=excluded)
 
 
@@ -161,11 +163,10 @@ def report_on(
     outcomes = {**outcomes, **explanation.elsewhere}
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
     changes = [
-        _cause(spec, item, outcome)
+        change
         for item, outcome in outcomes.items()
-        if outcome.failure and (outcome.stopped or not (item.plain and plain))
+        if outcome.failure and (change := _untold(spec, item, outcome, plain))
     ]
-    changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(
         spec.name,
@@ -199,6 +200,14 @@ def _where_it_runs(
     spec = replace(observed.spec, cases=st.sampled_from(cases))
     asked = [item for item in properties(spec) if item.function in unjudged and item.cases is spec.cases]
     return {unjudged[item.function]: search(spec, item, quiet(len(cases))) for item in asked}
+
+
+def _untold(spec: LayerSpec, item: Collected, outcome: Outcome, plain: Sequence[Cause]) -> Cause | None:
+    """Return the cause of a property that fails; None if causes of plain answers tell it, with a smallest case."""
+    if item.plain and plain and not outcome.stopped:
+        return None
+    change = _cause(spec, item, outcome)
+    return None if any(_covers(spec, one, change) for one in plain) else change
 
 
 def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
