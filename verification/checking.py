@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -15,6 +15,7 @@ from verification.construction import passed
 from verification.declaration import examine
 from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, why_at_ties
+from verification.explain.grid import Grid
 from verification.explain.meaning import meaning
 from verification.failure import NO_ARRAY, TOO_COARSE, Stopped
 from verification.isolated import isolated as in_a_fork
@@ -28,7 +29,7 @@ from verification.properties.required import (
     memory_layout_is_irrelevant,
 )
 from verification.report import Report
-from verification.search import Outcome, search, smallest, survey
+from verification.search import Outcome, as_found, search, smallest, survey
 from verification.spec import LayerSpec, Property
 
 SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
@@ -81,12 +82,21 @@ def check(
         if item not in outcomes:
             simplify = not (small and item.function is is_exact_at_a_realistic_size)
             outcomes[item] = search(spec, replace(item, known=known), profile, seed, simplify=simplify)
+    outcomes = {item: outcomes[item] for item in items}
+    spec.clock.share = 0.9
+    explanation = explanation_of(spec, outcomes, progress)
     spec.clock.share = 1.0
     for item in drawn:
-        if outcomes[item].case and not outcomes[item].failure:
-            progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
-            outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
-    return replace(report_on(spec, {item: outcomes[item] for item in items}, strict, progress), restrictions=excluded)
+        if outcomes[item].failure or not outcomes[item].failed:
+            continue
+        if explanation.causes:
+            found = as_found(spec, item, outcomes[item])
+            if not _untold(spec, item, found, explanation.causes):
+                outcomes[item] = found
+                continue
+        progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
+        outcomes[item] = smallest(spec, item, outcomes[item], profile, seed)
+    return replace(report_on(spec, outcomes, strict, explanation), restrictions=excluded)
 
 
 def restricted(spec: LayerSpec) -> tuple[str, ...]:
@@ -118,36 +128,59 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
     return report_on(spec, {item: search(spec, item, quiet(1)) for item in items})
 
 
-def report_on(
+@dataclass(frozen=True)
+class Explanation:
+    """What explains that plain questions fail.
+
+    grid       for which sizes the layer is right
+    elsewhere  outcomes of properties that were tried once more, at sizes at which nothing raises
+    """
+
+    causes: Sequence[Cause] = ()
+    grid: Grid | None = None
+    elsewhere: Mapping[Collected, Outcome] = field(default_factory=dict)
+
+
+def explanation_of(
     spec: LayerSpec,
     outcomes: Mapping[Collected, Outcome],
-    strict: bool = False,
     progress: Callable[[str], None] = lambda _doing: None,
+) -> Explanation:
+    """Find the causes of what failed for plain questions, if anything did."""
+    if not any(outcome.failed and item.plain and not outcome.stopped for item, outcome in outcomes.items()):
+        return Explanation()
+    progress("looking for what explains the failures")
+    observed = Observed(spec)
+    try:
+        found = causes(observed)
+        return Explanation(found, observed.grid() if found else None, _where_it_runs(observed, found, outcomes))
+    except TimeUp:  # then what fails is shown as it was found
+        return Explanation()
+    except Stopped as stopped:
+        return Explanation([Cause(None, "ended", "", str(stopped))])
+
+
+def report_on(
+    spec: LayerSpec, outcomes: Mapping[Collected, Outcome], strict: bool = False, explanation: Explanation | None = None
 ) -> Report:
     """Return the report of these searches, with the causes of what failed."""
-    plain: list[Cause] = []
-    observed = Observed(spec)
-    grid = None
-    if any(outcome.failure and item.plain and not outcome.stopped for item, outcome in outcomes.items()):
-        progress("looking for what explains the failures")
-        try:
-            plain = causes(observed)
-            grid = observed.grid() if plain else None
-            outcomes = {**outcomes, **_where_it_runs(observed, plain, outcomes)}
-        except TimeUp:  # then what fails is shown as it was found
-            plain = []
-        except Stopped as stopped:
-            plain = [Cause(None, "ended", "", str(stopped))]
+    explanation = explanation or explanation_of(spec, outcomes)
+    plain = explanation.causes
+    outcomes = {**outcomes, **explanation.elsewhere}
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
     changes = [
-        _cause(spec, item, outcome)
+        change
         for item, outcome in outcomes.items()
-        if outcome.failure and (outcome.stopped or not (item.plain and plain))
+        if outcome.failure and (change := _untold(spec, item, outcome, plain))
     ]
-    changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(
-        spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, limited=_limited(spec, outcomes), grid=grid
+        spec.name,
+        verdicts,
+        tuple(_told_once([*plain, *changes])),
+        strict,
+        limited=_limited(spec, outcomes),
+        grid=explanation.grid,
     )
 
 
@@ -166,13 +199,21 @@ def _where_it_runs(
 ) -> dict[Collected, Outcome]:
     """Try properties that had nothing to judge on sizes at which nothing raises, if it is known which these are."""
     limits = [cause.where for cause in plain if cause.kind == "raised" and cause.where]
-    unjudged = {item.function: item for item, outcome in outcomes.items() if not outcome.judged and not outcome.failure}
+    unjudged = {item.function: item for item, outcome in outcomes.items() if not outcome.judged and not outcome.failed}
     cases = observed.cases_at(limits) if limits and unjudged else []
     if not cases:
         return {}
     spec = replace(observed.spec, cases=st.sampled_from(cases))
     asked = [item for item in properties(spec) if item.function in unjudged and item.cases is spec.cases]
     return {unjudged[item.function]: search(spec, item, quiet(len(cases))) for item in asked}
+
+
+def _untold(spec: LayerSpec, item: Collected, outcome: Outcome, plain: Sequence[Cause]) -> Cause | None:
+    """Return the cause of a property that fails; None if causes of plain answers tell it, with a smallest case."""
+    if item.plain and plain and not outcome.stopped:
+        return None
+    change = _cause(spec, item, outcome)
+    return None if any(_covers(spec, one, change) for one in plain) else change
 
 
 def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:

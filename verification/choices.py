@@ -15,7 +15,8 @@ Sizes and counts that the source of a layer names are drawn too, and those just 
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import combinations, islice, product
 from numbers import Integral, Real
 from random import Random
@@ -194,6 +195,12 @@ class Choices:
 
         Where the source of the layer names sizes, some cases have one of them or one beside it.
         """
+        if self.given or self.named:
+            return self._cases(make, inner)
+        choices = tuple((name, choice.axes, tuple(choice.drawn)) for name, choice in self.choices.items())
+        return _unrestricted(Unrestricted(make, choices, tuple(inner.items()), self))
+
+    def _cases(self, make: Make, inner: Mapping[str, tuple[int, int]]) -> st.SearchStrategy[Case]:
         drawn: dict[str, Sequence[Any]] = {}
         for name, choice in self.choices.items():
             values = self.only.get(name, choice.drawn)
@@ -302,6 +309,21 @@ class Choices:
         return replace(
             spec, fixed=fixed, as_one=tuple(self.as_one), restrictions=limits, usual=None if limits else spec.usual
         )
+
+
+@dataclass(frozen=True)
+class Unrestricted:
+    """All that cases depend on for which a user gave no keyword: these are equal where that is."""
+
+    make: Make
+    choices: tuple[tuple[str, int, tuple[Any, ...]], ...]
+    inner: tuple[tuple[str, tuple[int, int]], ...]
+    of: Choices = field(compare=False)
+
+
+@lru_cache(maxsize=64)  # one object for all layers of a kind: what was drawn from it is kept
+def _unrestricted(key: Unrestricted) -> st.SearchStrategy[Case]:
+    return key.of._cases(key.make, dict(key.inner))
 
 
 def _by_axis(name: str, axes: int) -> list[str]:

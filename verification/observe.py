@@ -42,6 +42,8 @@ class Answer:
         """Return whether the layer gave this, as exactly as the spec says."""
         if predicted is None or self.actual is None or self.actual.shape != predicted.shape:
             return False
+        if np.array_equal(self.actual, predicted):
+            return True
         largest = max(1.0, float(np.max(abs(predicted), initial=0.0, where=np.isfinite(predicted))))
         with np.errstate(invalid="ignore"):  # infinity less infinity
             unsure = self.trial.unsure(self.array)

@@ -16,7 +16,7 @@ from hypothesis.errors import FlakyFailure
 
 from verification.case import Case
 from verification.clock import Clock, TimeUp
-from verification.failure import ALREADY_WRONG, NotJudged, NotTried, PropertyFailed, Stopped
+from verification.failure import ALREADY_WRONG, Crashed, NotJudged, NotTried, PropertyFailed, Stopped
 from verification.observe import ask, tell
 from verification.properties import Collected
 from verification.script import Script
@@ -59,6 +59,11 @@ class Outcome:
         if self.telling or (self.judged and not self.unjudged):
             return ""
         return self.unjudged or ALREADY_WRONG
+
+    @property
+    def failed(self) -> bool:
+        """Whether it failed; it may be that only the case is known so far."""
+        return self.case is not None or self.failure is not None
 
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
@@ -123,7 +128,7 @@ def survey(
         trial = Trial(spec, case)
         progress(f"example {max(outcome.examples for outcome in outcomes.values()) + 1} of {profile.max_examples}")
         for item, outcome in outcomes.items():
-            if outcome.case is not None or outcome.failure is not None:
+            if outcome.failed:
                 continue
             start = time.perf_counter()
             try:
@@ -148,7 +153,7 @@ def _note(outcomes: Mapping[Collected, Outcome], array: str, case: Case) -> None
     of_forward = array in ("y", "forward")
     for item, outcome in outcomes.items():
         if item.plain and of_forward == (item.name == "forward_matches_reference"):
-            if not outcome.case and not outcome.failure:
+            if not outcome.failed:
                 outcome.case, outcome.noted = case, array
             return
 
@@ -158,9 +163,23 @@ def smallest(spec: LayerSpec, item: Collected, first: Outcome, profile: settings
     assert first.case
     found = search(spec, item, profile, seed)
     if found.failure is None:  # it fails only for a call that another property made, or after others have run
-        asked = replace(item, function=_is_right(first.noted)) if first.noted else item
-        found.fail(spec, asked, first.case)
+        found.fail(spec, _asked(item, first), first.case)
     return replace(found, examples=first.examples)
+
+
+def as_found(spec: LayerSpec, item: Collected, first: Outcome) -> Outcome:
+    """Return what a survey found for a property, with its failure on the first case on which it fails."""
+    assert first.case
+    trial = Trial(replace(spec, clock=Clock()), first.case)
+    try:
+        return replace(first, failure=_failure(_asked(item, first), trial) or UNSTEADY)
+    except Stopped as stopped:
+        return replace(first, failure=PropertyFailed(str(stopped)))
+
+
+def _asked(item: Collected, first: Outcome) -> Collected:
+    """Return the property that failed in a survey: the plain question, where another property found it wrong."""
+    return replace(item, function=_is_right(first.noted)) if first.noted else item
 
 
 def _is_right(array: str) -> Property:
@@ -225,9 +244,11 @@ def run_again(spec: LayerSpec, item: Collected, case: Case) -> tuple[PropertyFai
 
 
 def _fails_every_time(spec: LayerSpec, item: Collected, case: Case) -> bool:
-    tries = max(3, min(20, most_tries(case) // 50))
     with suppress(TimeUp):
-        return all(_failure(item, Trial(spec, case)) for _ in range(tries))
+        first = _failure(item, Trial(spec, case))
+        crashes = first is not None and first.error == Crashed.__name__  # each time takes another process
+        tries = 3 if crashes else max(3, min(20, most_tries(case) // 50))
+        return bool(first) and all(_failure(item, Trial(spec, case)) for _ in range(tries - 1))
     return True
 
 

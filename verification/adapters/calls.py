@@ -4,6 +4,8 @@ import ast
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from types import CodeType
 from typing import Any
 
 from verification.spec import SpecError
@@ -65,9 +67,13 @@ class Call:
         """Return the arguments, by position and by keyword, for these values of the names, and all that is given."""
         if self.alone:
             return [*given], {}
-        values = [(keyword, _value(node, names)) for keyword, node in self.arguments]
+        values = [(keyword, _evaluated(code, names)) for keyword, code in self._compiled]
         by_keyword = {keyword: value for keyword, value in values if keyword}
         return [value for keyword, value in values if not keyword], by_keyword
+
+    @cached_property  # a layer is called many times
+    def _compiled(self) -> list[tuple[str | None, CodeType]]:
+        return [(keyword, _compiled(node)) for keyword, node in self.arguments]
 
     def text(self, names: Mapping[str, Any], *, copies: bool = False) -> str:
         """Return the arguments as a template: each name in braces (or a copy of it), unless its value is given here."""
@@ -80,14 +86,18 @@ class Call:
         return f"{method}({'{given}' if self.alone else self.text(names)})"
 
 
-def _value(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    return eval(compile(ast.Expression(node), "<option>", "eval"), {"__builtins__": {}}, dict(names))
+def _compiled(node: ast.expr) -> CodeType:
+    return compile(ast.Expression(node), "<option>", "eval")
+
+
+def _evaluated(code: CodeType, names: Mapping[str, Any]) -> Any:
+    return eval(code, {"__builtins__": {}}, dict(names))
 
 
 def _text(node: ast.expr, names: Mapping[str, Any], method: str) -> str:
     used = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     if used and used <= set(names):
-        return _escaped(repr(_value(node, names)))
+        return _escaped(repr(_evaluated(_compiled(node), names)))
     text = _escaped(ast.unparse(node))
     for name in used - set(names):
         text = re.sub(rf"\b{name}\b", f"{{{name}}}{method}", text)
@@ -122,7 +132,7 @@ class Place:
             raise SpecError(f"{option} should be {expected}, but is {text!r}")
         return place
 
-    @property
+    @cached_property
     def in_returned(self) -> bool:
         """Whether it is a place in what backprop returned."""
         return ast.unparse(_root(self._node)) == "returned"
@@ -149,7 +159,7 @@ class Place:
             case _:
                 setattr(raw, self.text, value)
 
-    @property
+    @cached_property
     def _node(self) -> ast.expr:
         return ast.parse(self.text, mode="eval").body
 
