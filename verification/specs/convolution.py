@@ -205,6 +205,22 @@ def _overwritten(trial: Trial) -> Array:
     return dLdx
 
 
+def _overwritten_by_entries(trial: Trial) -> Array:
+    """Return dLdx where each entry of the filter assigns its share, as `dLdx[:, k, i, j] += columns` does."""
+    W, dLdx = trial.arguments["W"], np.zeros(trial.x.shape)
+    w, h = trial.dLdy.shape[2:]
+    for i, j in np.ndindex(W.shape[2:]):
+        dLdx[:, :, i : i + w, j : j + h] = np.einsum("nfpq,fc->ncpq", trial.dLdy, W[..., i, j])
+    return dLdx
+
+
+def _channel_by_channel(trial: Trial) -> Array:
+    """Return y where filter f sees channel f alone, round and round."""
+    W = trial.arguments["W"]
+    own = np.arange(W.shape[1]) == (np.arange(len(W)) % W.shape[1])[:, np.newaxis]
+    return trial.reference(W=W * own[:, :, np.newaxis, np.newaxis])
+
+
 Pads = Callable[[int, int], tuple[int, int]]
 
 
@@ -348,11 +364,14 @@ MISTAKES = (
     *(formula_knob("size-from-width", "y", f"y is square: its {one} is taken from its {other}",
               partial(_square_output, side))
       for one, other, side in (("height", "width", 2), ("width", "height", 3))),
+    Mistake("channels-mixed", "y", "y has filter f on channel f alone: sum over all channels", _channel_by_channel),
     *_of_filters("dLdx", OF_DLDX),
     *_of_filters("dLdx", TURNED),
     *(formula_knob(family, "dLdx", sentence, _full, pad=pad) for family, sentence, pad in PADS),
     *(formula_knob(family, "dLdx", sentence, _full, turn=turn) for family, sentence, turn in TURNS),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
+    Mistake("not-accumulated", "dLdx", "entries of dLdx get the share of one entry of the filter only: += with indices"
+            " keeps the last of those that are equal; use np.add.at, or add in a loop", _overwritten_by_entries),
 )  # fmt: skip
 """What people get wrong in a convolution; which of them a layer makes is told by what it gives."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case, whole
 from verification.choices import Choices, batch, counts, inner, side
-from verification.explain.knobs import Mistake, formula_knob
+from verification.explain.changes import zeroed
+from verification.explain.knobs import Mistake, formula_knob, input_knob
 from verification.references import maximum, maximum_gradient
 from verification.spec import LayerSpec
 from verification.specs.refused import backprop_of, forward_of, shorter_than
@@ -303,13 +304,14 @@ def _routed(
     step, size   of the windows; those that reach beyond x are cut off, or lead nowhere if it is `strict`
     place        the step between the places where the shares are put, if it is another one
     split        what the number of an entry in its window is divided by, if not by the window's width
-    keep         of an entry of several windows: the "sum", the "last" share, or what the last "window" leaves
+    keep         of an entry of several windows: the "sum", the "last" share, or what is left by the last "window",
+                 or by the "first window"
     """
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
     steps, sides = step(stride, pool), size(stride, pool)
     places = place(stride, pool) if place else steps
     dLdx: Array = np.zeros(trial.x.shape)
-    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+    for i, j in sorted(np.ndindex(trial.dLdy.shape[2:]), reverse=keep == "first window"):
         window = trial.x[_place(i, j, steps, sides)]
         if window.size == 0 or (strict and window.shape[2:] != sides):
             return None
@@ -317,13 +319,13 @@ def _routed(
         if shares.shape != window.shape:
             return None
         width = split(stride, pool)[1] if split else len(window[0, 0, 0])
-        for number in map(int, np.flatnonzero(shares.any(axis=(0, 1)) | (keep == "window"))):
+        for number in map(int, np.flatnonzero(shares.any(axis=(0, 1)) | keep.endswith("window"))):
             row, column = i * places[0] + number // width, j * places[1] + number % width
             if row >= dLdx.shape[2] or column >= dLdx.shape[3]:
                 return None
             part = shares.reshape(*shares.shape[:2], -1)[:, :, number]
             there, given = dLdx[:, :, row, column], part * trial.dLdy[:, :, i, j]
-            kept = {"sum": there, "last": np.where(part, 0, there), "window": 0}[keep]
+            kept = {"sum": there, "last": np.where(part, 0, there), "window": 0, "first window": 0}[keep]
             dLdx[:, :, row, column] = kept + given
     return dLdx
 
@@ -379,6 +381,17 @@ def _side_by_side(times: Callable[[Trial], int], trial: Trial) -> Array | None:
     return tiles * u if _broadcast(tiles, u) else None
 
 
+def _short(axes: tuple[int, ...], trial: Trial) -> dict[str, Array] | None:
+    """Return dLdy without its last row (column) where the windows fill x: loops that end at width - pool_size."""
+    stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
+    filled = tuple((axis, -1) for axis in axes if (trial.x.shape[axis] - pool) % stride == 0)
+    return {"dLdy": zeroed(trial.dLdy, filled)} if filled else None
+
+
+def _of_whole_image(trial: Trial) -> Array:
+    return np.broadcast_to(trial.x.max(axis=(2, 3), keepdims=True), trial.y.shape)
+
+
 def _last_left_out(trial: Trial) -> Array | None:
     """Return y whose last row and column stay 0 where the windows fill x: loops that end at width - pool_size."""
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
@@ -429,6 +442,12 @@ ENTRIES: list[tuple[str, Entry]] = [
     ("the last entry of each window, not the largest", lambda window: window[:, :, -1, -1]),
     ("the largest entry of the first row of each window", lambda window: window[:, :, 0].max(axis=2)),
     ("the largest entry of the first column of each window", lambda window: window[..., 0].max(axis=2)),
+    ("the second largest entry of each window, not the largest",
+     lambda window: np.sort(window.reshape(*window.shape[:2], -1))[..., -2:][..., 0]),
+    ("the largest entry of all channels, not of each",
+     lambda window: window.max(axis=(1, 2, 3))[:, np.newaxis] + np.zeros(window.shape[:2])),
+    ("the largest entry of all images, not of each",
+     lambda window: window.max(axis=(0, 2, 3)) + np.zeros(window.shape[:2])),
     ("the median of each window, not the largest entry", lambda window: np.median(window, axis=(2, 3))),
 ]  # fmt: skip
 FITTING = "it should be (width - pool_size) // stride + 1"
@@ -497,6 +516,12 @@ MISTAKES = (
                  _pooled, size=_always(2), step=_always(2)),
     formula_knob("axes-swapped", "y", "stride and pool_size are swapped: the constructor takes the stride first",
                  _pooled, size=_strides, step=_pools),
+    Mistake("wrong-operation", "y", "y holds the largest entry of the whole image, not of each window",
+            _of_whole_image),
+    *(input_knob("border-missing", "dLdx", f"{said} not visited where windows fill x: the loops end too early",
+                 partial(_short, axes))
+      for said, axes in (("the last row and column of dLdy are", (2, 3)), ("the last row of dLdy is", (2,)),
+                         ("the last column of dLdy is", (3,)))),
     Mistake("border-missing", "y", "the last row and column of y stay 0 where windows fill x: the loops end too early",
             _last_left_out),
     Mistake("upstream-ignored", "dLdx",
@@ -504,6 +529,12 @@ MISTAKES = (
     formula_knob("not-accumulated", "dLdx", OVERLAP, _routed, keep="window"),
     formula_knob("not-accumulated", "dLdx",
                  "an entry that is the largest of several windows gets one dLdy only: add them", _routed, keep="last"),
+    formula_knob("not-accumulated", "dLdx", "entries of dLdx get the share of one window only: += with indices keeps"
+                 " the last of those that are equal; use np.add.at, or add in a loop", _routed, keep="first window"),
+    *(formula_knob("hard-coded-stride", "dLdx", f"dLdy goes to the place of the largest in its window, as if that"
+                   f" began at {where} of x: add i * stride", _routed, place=place)
+      for where, place in (("the first row and column", _always(0)), ("the first row", lambda stride, _: (0, stride)),
+                           ("the first column", lambda stride, _: (stride, 0)))),
     *(formula_knob("hard-coded-stride", "dLdx", said, _routed, **parts)
       for said, step in STEPS for parts in ({"step": step}, {"step": step, "split": _pools}, {"place": step})),
     *(formula_knob("hard-coded-size", "dLdx", said, _routed, **parts)
