@@ -30,8 +30,8 @@ def fitted_knobs(spec: LayerSpec, array: str) -> Iterator[FittedKnob]:
     if array != "y":
         name = array.removeprefix("dLd")
         yield FittedKnob("offset", array, f"{array} has {{}} times {name} added: a gradient is of the layer alone",
-                         _no_array, fit=lambda result, actual, trial: _times_added(result, actual, trial, name),
-                         turned=lambda number, result, trial: result + number * trial.arguments[name])  # fmt: skip
+                         _no_array, fit=partial(_times_added, name),
+                         turned=partial(_plus_argument, name))  # fmt: skip
 
 
 def _no_array(_trial: Trial) -> None:
@@ -100,10 +100,16 @@ def _factor_before_bias(result: Array, actual: Array, trial: Trial) -> float | N
 
 
 def _times_before_bias(number: float, result: Array, trial: Trial) -> Array:
-    return result + (number - 1) * _without_bias(trial)
+    without = _without_bias(trial)
+    return result + (number - 1) * without if without.shape == result.shape else result
 
 
-def _times_added(result: Array, actual: Array, trial: Trial, name: str) -> float | None:
+def _plus_argument(name: str, number: float, result: Array, trial: Trial) -> Array | None:
+    argument = trial.arguments[name]
+    return result + number * argument if argument.shape == result.shape else None
+
+
+def _times_added(name: str, result: Array, actual: Array, trial: Trial) -> float | None:
     """Return how often an argument of the result's shape is added."""
     argument = trial.arguments[name]
     if argument.shape != result.shape or not argument.any():

@@ -25,6 +25,9 @@ FEWEST = 3
 FRESH, MOST_FRESH = 30, 300
 """Answers to cases that did not suggest an explanation, that it has to predict too; and the most of one lot."""
 
+SUGGESTING = 4
+"""Wrong answers of which one may suggest the number of a mistake that has one; others may be zeros."""
+
 TELLING = 40
 """Entries of an array that tells much and is predicted quickly."""
 
@@ -55,7 +58,7 @@ def explain(
     confirming: list[Answer] = []
     lots = iter(fresh)
     for turned in _settings(spec, array):
-        setting = _fitted(turned, ordered[0])
+        setting = _fitted(turned, wrong[:SUGGESTING])
         if setting and all(answer.is_like(predicted(setting, answer)) for answer in ordered):
             while len(confirming) < FRESH and (lot := next(lots, None)) is not None:
                 confirming += islice((answer for answer in lot if answer.actual is not None), MOST_FRESH)
@@ -64,29 +67,39 @@ def explain(
     return ()
 
 
-def _fitted(setting: tuple[Mistake, ...], answer: Answer) -> tuple[Mistake, ...]:
-    """Return the setting with the number that an answer suggests, where it has one; nothing if there is none."""
+def _fitted(setting: tuple[Mistake, ...], answers: Sequence[Answer]) -> tuple[Mistake, ...]:
+    """Return the setting with the number that the first answer suggests that does; nothing if none does."""
     *first, last = setting
     if not isinstance(last, FittedKnob):
         return setting
-    assert answer.actual is not None
     with np.errstate(all="ignore"):
-        knob = last.fitted(predicted(first, answer) if first else answer.right, answer.actual, answer.trial)
-    return (*first, knob) if knob else ()
+        for answer in answers:
+            assert answer.actual is not None
+            result = predicted(first, answer) if first else answer.right
+            if knob := last.fitted(result, answer.actual, answer.trial):
+                return (*first, knob)
+    return ()
 
 
 def predicted(setting: Sequence[Mistake], answer: Answer) -> Array | None:
     """Return what a layer gives where these knobs are turned, the first one first; None where they lead nowhere."""
     with np.errstate(all="ignore"):
-        if len(setting) == 2 and all(isinstance(knob, FormulaKnob) for knob in setting):
-            return _formula(setting)(answer.trial)
-        state = _first_turned(setting[0], answer)
-        for knob in setting[1:]:
-            state = None if state is None else _turned(knob, answer, *state)
-        if state is None:
+        try:
+            return _predicted(setting, answer)
+        except (ValueError, IndexError):  # a reference that cannot be computed from what a knob makes of its inputs
             return None
-        trial, result = state
-        return _right(answer, trial) if result is None else result
+
+
+def _predicted(setting: Sequence[Mistake], answer: Answer) -> Array | None:
+    if len(setting) == 2 and all(isinstance(knob, FormulaKnob) for knob in setting):
+        return _formula(setting)(answer.trial)
+    state = _first_turned(setting[0], answer)
+    for knob in setting[1:]:
+        state = None if state is None else _turned(knob, answer, *state)
+    if state is None:
+        return None
+    trial, result = state
+    return _right(answer, trial) if result is None else result
 
 
 @lru_cache(maxsize=1)  # settings that begin with one knob follow each other, and most of them fail on the same answer

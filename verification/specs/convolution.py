@@ -214,6 +214,11 @@ def _overwritten_by_entries(trial: Trial) -> Array:
     return dLdx
 
 
+def _overwritten_in_order_of_memory(trial: Trial) -> Array:
+    """Return what is left by either: NumPy goes through transposed indices as they lie in memory if it can."""
+    return _overwritten_by_entries(trial) if len(trial.x) == 1 else _overwritten(trial)
+
+
 def _channel_by_channel(trial: Trial) -> Array:
     """Return y where filter f sees channel f alone, round and round."""
     W = trial.arguments["W"]
@@ -371,7 +376,8 @@ MISTAKES = (
     *(formula_knob(family, "dLdx", sentence, _full, turn=turn) for family, sentence, turn in TURNS),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
-    Mistake("not-accumulated", "dLdx", "entries of dLdx get the share of one entry of the filter only: += with indices"
-            " keeps the last of those that are equal; use np.add.at, or add in a loop", _overwritten_by_entries),
+    *(Mistake("not-accumulated", "dLdx", "windows overlap, and += with arrays of indices keeps the last of those that"
+              " are equal: use np.add.at, or add in a loop", wrong)
+      for wrong in (_overwritten_by_entries, _overwritten_in_order_of_memory)),
 )  # fmt: skip
 """What people get wrong in a convolution; which of them a layer makes is told by what it gives."""

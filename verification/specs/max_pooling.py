@@ -529,8 +529,8 @@ MISTAKES = (
     formula_knob("not-accumulated", "dLdx", OVERLAP, _routed, keep="window"),
     formula_knob("not-accumulated", "dLdx",
                  "an entry that is the largest of several windows gets one dLdy only: add them", _routed, keep="last"),
-    formula_knob("not-accumulated", "dLdx", "entries of dLdx get the share of one window only: += with indices keeps"
-                 " the last of those that are equal; use np.add.at, or add in a loop", _routed, keep="first window"),
+    formula_knob("not-accumulated", "dLdx", "windows overlap, and += with arrays of indices keeps the last of"
+                 " those that are equal: use np.add.at, or add in a loop", _routed, keep="first window"),
     *(formula_knob("hard-coded-stride", "dLdx", f"dLdy goes to the place of the largest in its window, as if that"
                    f" began at {where} of x: add i * stride", _routed, place=place)
       for where, place in (("the first row and column", _always(0)), ("the first row", lambda stride, _: (0, stride)),
