@@ -109,6 +109,10 @@ def _rolled(step: int, axis: int, a: Array) -> Array:
     return np.roll(a, step, axis)
 
 
+def _added_up(axis: int, a: Array) -> Array:
+    return np.cumsum(a, axis)
+
+
 def _summed_for_all(axis: int, a: Array) -> Array:
     return np.asarray(a.sum(axis=axis, keepdims=True) + np.zeros_like(a))
 
@@ -203,8 +207,12 @@ def _along(axis: int, word: str, rank: Rank) -> Iterator[AxisChange]:
         ):
             yield AxisChange(
                 "shifted", f"has for each {word} what belongs to the one {at} it{how}",
-                f"with its {words} shifted by one{how}", change,
+                f"with its {words} shifted by one against the rest{how}", change,
             )  # fmt: skip
+    yield AxisChange(
+        "not-accumulated", f"has added to each {word} what belongs to those before it: start each from zeros",
+        f"with the {words} before added to each: start each from zeros", along(_added_up),
+    )  # fmt: skip
     yield AxisChange(
         mixed, f"is summed over the {words}, and so the same for each of them",
         f"summed over its {words}, the same for each of them", along(_summed_for_all),

@@ -148,6 +148,12 @@ def over(size: Callable[[Array], float], a: Array) -> Array | None:
     return a / factor if factor else None
 
 
+def standard(more: float, a: Array) -> Array | None:
+    """Return the array less its mean, divided by its standard deviation and a little more."""
+    spread = float(a.std()) + more if a.size else 0.0
+    return (a - a.mean()) / spread if spread else None
+
+
 def sigmoid(a: Array) -> Array:
     """Return 1 / (1 + exp(-a))."""
     return 1 / (1 + np.exp(-a))
@@ -178,8 +184,11 @@ RARELY: dict[str, Change] = {
     "{} divided by its largest entry": partial(over, np.max),
     "{} cast to uint8, which goes round at 256": partial(wrapped, np.uint8),
     "{} cast to int8, which goes round at 128": partial(wrapped, np.int8),
+    "{} cast to float16": lambda a: a.astype(np.float16).astype(float),
+    **{f"{{}} less its mean, divided by its standard deviation{f' + {more:g}' if more else ''}": partial(standard, more)
+       for more in (0, 1e-8, 1e-7, 1e-6, 1e-5)},
     "{} divided by 255": lambda a: a / 255,
-}
+}  # fmt: skip
 """The same, of what is looked for by itself."""
 
 EDGES: dict[str, tuple[tuple[int, int], ...]] = {

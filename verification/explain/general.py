@@ -61,7 +61,8 @@ def general_mistakes(spec: LayerSpec) -> Iterator[Mistake]:
         yield from _of_results(array, along)
         yield from _of_inputs(array, "dLdy", OF_ANY_UPSTREAM)
         if name == "x":
-            yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_X if "W" in spec.parameters else [])
+            yield from _of_inputs(array, "dLdy", OF_POSITIONS_OF_X)
+            yield from _of_inputs(array, "dLdy", OF_FILTERS if "W" in spec.parameters else [])
         else:
             family = "bias-not-summed" if name == "b" else "batch-not-summed"
             yield from _of_inputs(array, "dLdy", [(family, said, change) for said, change in OF_POSITIONS])
@@ -189,6 +190,8 @@ BIAS_TIMES: list[tuple[str, str, Callable[[Trial], float]]] = [
      lambda trial: trial.x.shape[1] if trial.x.ndim == 4 else 1),
     ("bias-missing", "y has the bias added once for every entry of a filter: add b once",
      lambda trial: math.prod(trial.arguments["W"].shape[1:]) if "W" in trial.arguments else 1),
+    ("bias-missing", "y has the bias added once for every entry of a filter's channel: add b once",
+     lambda trial: math.prod(trial.arguments["W"].shape[2:]) if "W" in trial.arguments else 1),
     ("bias-missing", "y has the bias added once for every image: add b once", lambda trial: len(trial.x)),
 ]  # fmt: skip
 OF_ANY_UPSTREAM: list[Row] = [
@@ -212,11 +215,14 @@ OF_ANY_UPSTREAM: list[Row] = [
     ("border-missing", "leaves out the last image: take all of them", partial(without_last, 0)),
     ("batch-mixed", "uses the sum of dLdy over the batch for every image", partial(summed_for_all, 0)),
 ]  # fmt: skip
-OF_UPSTREAM_OF_X: list[Row] = [
+OF_FILTERS: list[Row] = [
     ("channels-mixed", "counts the first filter only: sum over all filters", partial(only, 1, np.s_[:1])),
     ("not-accumulated", "counts the last filter only: sum over all filters (+= for =)", partial(only, 1, np.s_[-1:])),
     ("border-missing", "leaves out the last filter: sum over all filters", partial(without_last, 1)),
+]
+OF_POSITIONS_OF_X: list[Row] = [
     ("not-accumulated", "counts the last position of dLdy only: add them up (+= for =)", partial(one_position, -1)),
+    ("not-accumulated", "counts the first position of dLdy only: add them up", partial(one_position, 0)),
 ]
 OF_POSITIONS: list[tuple[str, Change]] = [
     ("counts the first position of dLdy only: sum over all of them", partial(one_position, 0)),
@@ -315,6 +321,12 @@ def _other_gradient(name: str, trial: Trial) -> Array:
     return trial.right[name]
 
 
+def _of_mean_and_sum(trial: Trial) -> Array | None:
+    """Return dLdW of the mean of x over the batch and the sum of dLdy."""
+    result = _of_sums_over_the_batch(trial)
+    return None if result is None else result / len(trial.x)
+
+
 def _of_sums_over_the_batch(trial: Trial) -> Array | None:
     """Return dLdW of the sum of x over the batch and that of dLdy."""
     if len(trial.x) < 2 or trial.dLdy.ndim == 0 or len(trial.dLdy) != len(trial.x):
@@ -381,5 +393,8 @@ OF_GRADIENTS: list[Mistake] = [
     Mistake("batch-mixed", "dLdW",
             "dLdW is the sum of x over the batch times that of dLdy: multiply image by image, then add up",
             _of_sums_over_the_batch),
+    Mistake("batch-mixed", "dLdW",
+            "dLdW is the sum over the batch of x, or of dLdy, times the mean of the other: multiply image by image",
+            _of_mean_and_sum),
 ]  # fmt: skip
 """Of gradients of one name; a spec that has no such gradient has no such array."""

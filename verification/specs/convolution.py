@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
@@ -233,6 +233,7 @@ def _full(
     trial: Trial,
     pad: Pads = lambda w, h: (w - 1, h - 1),
     turn: Filters = lambda W: W[..., ::-1, ::-1],
+    mode: Literal["constant", "edge", "reflect", "wrap"] = "constant",
     *,
     strict: bool = False,
 ) -> Array | None:
@@ -244,7 +245,7 @@ def _full(
     if W is None:
         return None
     w, h = pad(*trial.arguments["W"].shape[2:])
-    framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)))
+    framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)), mode)
     if framed.shape[2] < W.shape[2] or framed.shape[3] < W.shape[3]:
         return None
     result = correlation(framed, W.swapaxes(0, 1), np.zeros(()))
@@ -344,6 +345,10 @@ TURNS: list[tuple[str, str, Filters]] = [
      lambda W: W[:, :, ::-1]),
     ("filter-not-flipped", f"dLdx is computed with the filter flipped in one axis only: {MENDED}",
      lambda W: W[..., ::-1]),
+    ("filter-not-flipped", "dLdx is computed with W turned in its first two axes, its filters and channels: name those"
+     " of np.rot90, (2, 3)", lambda W: W[::-1, ::-1]),
+    ("filter-not-flipped", "dLdx is computed with W reversed along all four axes: name those of np.flip, (2, 3)",
+     lambda W: W[::-1, ::-1, ::-1, ::-1]),
     ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
      lambda W: np.rot90(W, 1, (2, 3))),
     ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
@@ -374,6 +379,9 @@ MISTAKES = (
     *_of_filters("dLdx", TURNED),
     *(formula_knob(family, "dLdx", sentence, _full, pad=pad) for family, sentence, pad in PADS),
     *(formula_knob(family, "dLdx", sentence, _full, turn=turn) for family, sentence, turn in TURNS),
+    *(formula_knob("padding", "dLdx", f"dLdy is padded {how}: pad it with zeros", _full, mode=mode)
+      for how, mode in (("with its edge", "edge"), ("with its mirror image", "reflect"),
+                        ("from its other end", "wrap"))),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
     *(Mistake("not-accumulated", "dLdx", "windows overlap, and += with arrays of indices keeps the last of those that"

@@ -383,24 +383,22 @@ def _side_by_side(times: Callable[[Trial], int], trial: Trial) -> Array | None:
 
 def _short(axes: tuple[int, ...], trial: Trial) -> dict[str, Array] | None:
     """Return dLdy without its last row (column) where the windows fill x: loops that end at width - pool_size."""
+    return {"dLdy": zeroed(trial.dLdy, _filled(axes, trial))}
+
+
+def _filled(axes: tuple[int, ...], trial: Trial) -> tuple[tuple[int, int], ...]:
+    """Return the last place along these axes, of those along which the windows fill x."""
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
-    filled = tuple((axis, -1) for axis in axes if (trial.x.shape[axis] - pool) % stride == 0)
-    return {"dLdy": zeroed(trial.dLdy, filled)} if filled else None
+    return tuple((axis, -1) for axis in axes if (trial.x.shape[axis] - pool) % stride == 0)
 
 
 def _of_whole_image(trial: Trial) -> Array:
     return np.broadcast_to(trial.x.max(axis=(2, 3), keepdims=True), trial.y.shape)
 
 
-def _last_left_out(trial: Trial) -> Array | None:
-    """Return y whose last row and column stay 0 where the windows fill x: loops that end at width - pool_size."""
-    stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
-    y = trial.y.copy()
-    if (trial.x.shape[2] - pool) % stride == 0:
-        y[:, :, -1] = 0
-    if (trial.x.shape[3] - pool) % stride == 0:
-        y[..., -1] = 0
-    return y
+def _last_left_out(axes: tuple[int, ...], trial: Trial) -> Array:
+    """Return y of which the last row (column) stays 0 where the windows fill x: loops end at width - pool_size."""
+    return zeroed(trial.y, _filled(axes, trial))
 
 
 def _pool_of(trial: Trial) -> int:
@@ -429,6 +427,8 @@ SIZES: list[tuple[str, Sides]] = [
     *((f"windows are {k} columns wide, whatever pool_size is", lambda _, pool, k=k: (pool, k)) for k in (2, 3, 1)),
     ("windows are stride x stride, whatever pool_size is", _strides),
     ("windows are one entry too small: pool_size - 1", lambda _, pool: (pool - 1, pool - 1)),
+    ("windows are one row too short: pool_size - 1", lambda _, pool: (pool - 1, pool)),
+    ("windows are one column too narrow: pool_size - 1", lambda _, pool: (pool, pool - 1)),
     ("windows are one entry too large: pool_size + 1", lambda _, pool: (pool + 1, pool + 1)),
 ]
 ENTRIES: list[tuple[str, Entry]] = [
@@ -448,6 +448,7 @@ ENTRIES: list[tuple[str, Entry]] = [
      lambda window: window.max(axis=(1, 2, 3))[:, np.newaxis] + np.zeros(window.shape[:2])),
     ("the largest entry of all images, not of each",
      lambda window: window.max(axis=(0, 2, 3)) + np.zeros(window.shape[:2])),
+    ("the square root of the sum of squares of each window", lambda window: np.sqrt((window**2).sum(axis=(2, 3)))),
     ("the median of each window, not the largest entry", lambda window: np.median(window, axis=(2, 3))),
 ]  # fmt: skip
 FITTING = "it should be (width - pool_size) // stride + 1"
@@ -491,6 +492,10 @@ TO: list[tuple[str, str, Shares]] = [
      _of_row_and_column(lambda w: w[..., 0].argmax(axis=2), lambda w: w.max(axis=2).argmax(axis=2))),
     ("wrong-operation", "row and column of the largest are looked for in the window's first column and first row only",
      _of_row_and_column(lambda w: w[..., 0].argmax(axis=2), lambda w: w[:, :, 0].argmax(axis=2))),
+    ("axes-swapped", "the row of the largest is taken for its column too",
+     _of_row_and_column(lambda w: w.max(axis=3).argmax(axis=2), lambda w: w.max(axis=3).argmax(axis=2))),
+    ("axes-swapped", "the column of the largest is taken for its row too",
+     _of_row_and_column(lambda w: w.max(axis=2).argmax(axis=2), lambda w: w.max(axis=2).argmax(axis=2))),
     ("wrong-operation", "row and column of the largest are those of the largest sums in the window",
      _of_row_and_column(lambda w: w.sum(axis=3).argmax(axis=2), lambda w: w.sum(axis=2).argmax(axis=2))),
 ]  # fmt: skip
@@ -522,8 +527,10 @@ MISTAKES = (
                  partial(_short, axes))
       for said, axes in (("the last row and column of dLdy are", (2, 3)), ("the last row of dLdy is", (2,)),
                          ("the last column of dLdy is", (3,)))),
-    Mistake("border-missing", "y", "the last row and column of y stay 0 where windows fill x: the loops end too early",
-            _last_left_out),
+    *(Mistake("border-missing", "y", f"{said} 0 where windows fill x: the loops end too early",
+              partial(_last_left_out, axes))
+      for said, axes in (("the last row and column of y stay", (2, 3)), ("the last row of y stays", (2,)),
+                         ("the last column of y stays", (3,)))),
     Mistake("upstream-ignored", "dLdx",
             "dLdx only marks the largest entries with 1: multiply by dLdy, and add where windows overlap", _mask),
     formula_knob("not-accumulated", "dLdx", OVERLAP, _routed, keep="window"),
