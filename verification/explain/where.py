@@ -31,14 +31,20 @@ NUMBERS = (0, 1, 2, 3, 4, 5, 8)
 
 @dataclass(frozen=True)
 class Where:
-    """Where an array is right (or wrong): while all conditions hold; and it is wrong (or right) otherwise."""
+    """Where an array is right (or wrong): while all conditions hold; and it is wrong (or right) otherwise.
+
+    sometimes    whether it is wrong for some values only, as what looks for the largest absolute value
+    """
 
     conditions: tuple[str, ...]
     right: bool
+    sometimes: bool = False
 
     def said(self, good: str, bad: str) -> str:
-        """Say it: "right while filter_width is 3; wrong otherwise"."""
+        """Say it: "right while filter_width is 3; wrong otherwise"; or, of some values only, "may be wrong"."""
         here = " and ".join(map(in_words, self.conditions))
+        if self.sometimes:
+            bad = f"may be {bad}" if bad == "wrong" else f"may {bad.removesuffix('s')}"
         return f"{good} while {here}; {bad} otherwise" if self.right else f"{bad} while {here}; {good} otherwise"
 
     def is_right_at(self, sizes: Sizes) -> bool:
@@ -47,7 +53,8 @@ class Where:
 
     def to_dict(self) -> dict[str, object]:
         """Return it as JSON has it."""
-        return {"right": self.right, "conditions": list(self.conditions)}
+        said: dict[str, object] = {"right": self.right, "conditions": list(self.conditions)}
+        return said | {"sometimes": True} if self.sometimes else said
 
 
 def in_words(condition: str) -> str:
