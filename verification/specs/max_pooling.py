@@ -330,6 +330,22 @@ def _routed(
     return dLdx
 
 
+def _first_and_last(window: Array) -> Array:
+    """Return 1 for the first and the last of the largest entries."""
+    return np.maximum(_first(window), _first(window[..., ::-1, ::-1])[..., ::-1, ::-1])
+
+
+MASKED = "dLdy goes to every entry of the image that is as large as that of its window: look in the window only"
+
+
+def _masked(trial: Trial) -> Array:
+    """Return dLdx where all entries of a channel that equal the largest of a window take its dLdy."""
+    dLdx = np.zeros(trial.x.shape)
+    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+        dLdx += (trial.x == trial.y[:, :, i : i + 1, j : j + 1]) * trial.dLdy[:, :, i : i + 1, j : j + 1]
+    return dLdx
+
+
 def _mask(trial: Trial) -> Array:
     """Return 1 where an entry is the first largest of any window, 0 elsewhere."""
     dLdx = np.zeros(trial.x.shape)
@@ -563,6 +579,9 @@ MISTAKES = (
             partial(_routed, share=_all_largest)),
     Mistake("no-gradient-to-ties", "dLdx at ties", "where several entries are the largest none takes dLdy",
             partial(_routed, share=_alone)),
+    Mistake("full-gradient-to-ties", "dLdx at ties", MASKED, _masked),
+    Mistake("full-gradient-to-ties", "dLdx at ties", "the first and the last of the largest entries each take all of"
+            " dLdy: choose one", partial(_routed, share=_first_and_last)),
     Mistake("wrong-operation", "dLdx at ties", "dLdx spreads dLdy over the whole window, as for a mean",
             partial(_routed, share=_even)),
 )  # fmt: skip
