@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, unusual, whole
-from verification.choices import Choices, batch, counts, inner, side
+from verification.choices import Choices, batch, counts, inner, length_of, side
 from verification.explain.changes import only, without_last
 from verification.explain.knobs import InputKnob, Mistake, formula_knob, input_knob
 from verification.references import correlation, correlation_gradient
@@ -38,6 +38,7 @@ def convolution(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
         usual=usual_cases(),
+        sides={name: partial(length_of, "x", axis) for name, axis in (("channels", 1), ("width", 2), ("height", 3))},
         realistic=choices.realistic(sized, **REALISTIC),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
