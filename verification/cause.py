@@ -107,7 +107,7 @@ class Cause:
         return cls(
             found["array"], found["kind"], found["property"], found["message"], found["required"],
             tuple(found["also"]), tuple(Why(**why) for why in found["why"]),
-            Where(tuple(where["conditions"]), where["right"]) if where else None,
+            Where(tuple(where["conditions"]), where["right"], where.get("sometimes", False)) if where else None,
             found["line"], found["cases"]["wrong"], found["cases"]["asked"],
         )  # fmt: skip
 

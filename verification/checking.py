@@ -14,7 +14,7 @@ from verification.clock import SECONDS, Clock, TimeUp
 from verification.construction import passed
 from verification.declaration import examine
 from verification.drawing import quiet, sample
-from verification.explain.causes import Observed, causes, why_at_ties
+from verification.explain.causes import Observed, causes, is_of_what_it_writes, why_at_ties
 from verification.explain.grid import Grid
 from verification.explain.meaning import meaning
 from verification.failure import NO_ARRAY, TOO_COARSE, Stopped
@@ -132,11 +132,13 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
 class Explanation:
     """What explains that plain questions fail.
 
+    observed   what a layer gives, if its answers could be looked at
     grid       for which sizes the layer is right
     elsewhere  outcomes of properties that were tried once more, at sizes at which nothing raises
     """
 
     causes: Sequence[Cause] = ()
+    observed: Observed | None = None
     grid: Grid | None = None
     elsewhere: Mapping[Collected, Outcome] = field(default_factory=dict)
 
@@ -153,7 +155,8 @@ def explanation_of(
     observed = Observed(spec)
     try:
         found = causes(observed)
-        return Explanation(found, observed.grid() if found else None, _where_it_runs(observed, found, outcomes))
+        grid = observed.grid() if found else None
+        return Explanation(found, observed, grid, _where_it_runs(observed, found, outcomes))
     except TimeUp:  # then what fails is shown as it was found
         return Explanation()
     except Stopped as stopped:
@@ -173,6 +176,8 @@ def report_on(
         for item, outcome in outcomes.items()
         if outcome.failure and (change := _untold(spec, item, outcome, plain))
     ]
+    plain, changes = _with_what_is_written(explanation, changes)
+    changes = _of_ties_once(spec, changes)
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(
         spec.name,
@@ -182,6 +187,29 @@ def report_on(
         limited=_limited(spec, outcomes),
         grid=explanation.grid,
     )
+
+
+def _with_what_is_written(explanation: Explanation, changes: list[Cause]) -> tuple[Sequence[Cause], list[Cause]]:
+    """Return the causes with a write into x or dLdy told with the array that it makes wrong, if it is one mistake."""
+    plain, observed = explanation.causes, explanation.observed
+    writing = [cause for cause in changes if cause.property_name == _name(arguments_are_left_alone)]
+    if not observed or not writing or any(cause.kind in ("ended", "raised") for cause in plain):
+        return plain, changes
+    spoilt = [cause for cause in plain if is_of_what_it_writes(observed, cause)]
+    if not spoilt:
+        return plain, changes
+    why = writing[0].why
+    return (
+        [replace(cause, why=(*cause.why, *why)) if cause in spoilt else cause for cause in plain],
+        [cause for cause in changes if cause not in writing],
+    )
+
+
+def _of_ties_once(spec: LayerSpec, changes: list[Cause]) -> list[Cause]:
+    """Return the causes, of those that nothing explains and that need equal entries the first."""
+    names = {_name(function) for function in spec.properties}
+    found = [cause for cause in changes if cause.property_name in names and cause.array == "dLdx" and not cause.why]
+    return [cause for cause in changes if not spec.piecewise_linear or cause not in found[1:]]
 
 
 def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:
@@ -236,9 +264,13 @@ def _name(function: Property) -> str:
 
 
 def _alone(item: Collected, outcome: Outcome, outcomes: Mapping[Collected, Outcome]) -> Outcome:
-    """Return the outcome; none, of a property that gives a layer arrays to keep where the layer writes into them."""
+    """Return the outcome; none, of a property that gives a layer arrays to keep where the layer writes into them.
+
+    Nor of one that raises since it does: a float does not fit into an array of integers.
+    """
     mutates = any(one.failure for other, one in outcomes.items() if other.function is arguments_are_left_alone)
-    return Outcome(examples=outcome.examples) if mutates and item.function in HOLDING else outcome
+    by_writing = item.function in HOLDING or (outcome.failure and outcome.failure.error == "UFuncTypeError")
+    return Outcome(examples=outcome.examples) if mutates and by_writing else outcome
 
 
 def _told_once(found: Iterable[Cause]) -> list[Cause]:
@@ -246,10 +278,23 @@ def _told_once(found: Iterable[Cause]) -> list[Cause]:
     order = sorted(found, key=lambda cause: (not cause.required, cause.kind != "raised", not cause.why))
     told: dict[object, Cause] = {}
     for cause in order:
-        families = {why.family for why in cause.why}
-        if not (cause.kind == "property" and any(families & {why.family for why in one.why} for one in told.values())):
+        again = cause.kind == "property" and any(
+            _families(cause) & _families(one) or (not cause.required and cause.raised and _raises_at(cause, one))
+            for one in told.values()
+        )
+        if not again:
             told.setdefault(cause.why or (cause.message if cause.kind == "ended" else id(cause)), cause)
     return list(told.values())
+
+
+def _families(cause: Cause) -> set[str]:
+    """Return the kinds of mistakes that explain a cause; numbers that are cut off are one kind, whatever cuts them."""
+    families = {why.family for why in cause.why}
+    return families | {"integer-truncation"} if "integer-result" in families else families
+
+
+def _raises_at(cause: Cause, other: Cause) -> bool:
+    return other.kind == "raised" and other.line is not None and other.line == cause.line
 
 
 def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:

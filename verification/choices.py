@@ -16,7 +16,7 @@ Sizes and counts that the source of a layer names are drawn too, and those just 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import combinations, islice, product
 from numbers import Integral, Real
 from random import Random
@@ -96,12 +96,13 @@ def powers(first: int, last: int, axis: int) -> Choice:
 
 def side(axis: int, *drawn: int, array: str = "x") -> Choice:
     """Return the choice of the length of an axis of x, or of another array; None where it has no such axis."""
+    return counts(*drawn, of=partial(length_of, array, axis))
 
-    def length(case: Case) -> int | None:
-        shape = case.arrays[array].shape
-        return shape[axis] if axis < len(shape) else None
 
-    return counts(*drawn, of=length)
+def length_of(array: str, axis: int, case: Case) -> int | None:
+    """Return the length of an axis of an array; None where it has no such axis."""
+    shape = case.arrays[array].shape
+    return shape[axis] if axis < len(shape) else None
 
 
 def rank(first: int, last: int) -> Choice:
@@ -306,8 +307,14 @@ class Choices:
         spec = spec.in_float32() if dtype is np.float32 else replace(spec, dtype=dtype)
         fixed = tuple(name for name, values in self.only.items() if len(values) == 1)
         limits = (self.limit,) if self.limit else ()
+        sides = {**spec.sides, **{name: choice.of for name, choice in self.choices.items() if choice.of}}
         return replace(
-            spec, fixed=fixed, as_one=tuple(self.as_one), restrictions=limits, usual=None if limits else spec.usual
+            spec,
+            sides=sides,
+            fixed=fixed,
+            as_one=tuple(self.as_one),
+            restrictions=limits,
+            usual=None if limits else spec.usual,
         )
 
 

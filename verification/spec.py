@@ -171,6 +171,7 @@ class LayerSpec:
     terms       called like reference, returns how many products an entry of y sums; bounds rounding
     magnitude   called like reference on absolute values, returns a bound on the sum of the absolute
                 products; the reference itself unless coefficients of the layer's own may be negative
+    sides       what the lengths of the axes of x are called, in order, each with what it is of a case, or None
     usual       a strategy of small cases near what people use, where many layers are right that are not elsewhere
     realistic   one case of a size as in real use, to be checked exactly too
     bad_arguments     calls that the layer should refuse
@@ -215,6 +216,7 @@ class LayerSpec:
     terms: Callable[..., int] | None = None
     magnitude: Callable[..., Array | tuple[Array, ...]] | None = None
     usual: st.SearchStrategy[Case] | None = None
+    sides: Mapping[str, Callable[[Case], int | None]] = field(default_factory=dict)
     realistic: Case | None = None
     bad_arguments: tuple[BadArgument, ...] = ()
     properties: tuple[Property, ...] = ()

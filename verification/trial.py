@@ -281,8 +281,9 @@ class Trial:
             if not self.spec.rtol:
                 self.rounded = max(self.rounded, float(np.max(error)))
             return
-        slight = ""
-        if (error[wrong] <= 1e-4 * np.abs(expected[wrong])).all():
+        slight, less = "", {"float64": np.float32}.get(np.dtype(self.spec.dtype).name, np.float16)
+        near = error[wrong] <= 1e-4 * np.abs(expected[wrong])
+        if (near & (actual[wrong] == actual[wrong].astype(less))).all():  # nothing that is cut off or scaled
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
         actual, expected = self.as_given(actual, expected)
         found = self.entries(label, actual, expected, wrong)

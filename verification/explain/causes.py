@@ -1,6 +1,6 @@
 """Finds the causes of what is wrong with a layer: of each why, where and the smallest case."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from verification.explain.fold import (
     raises_where_the_mistake_leads_nowhere,
 )
 from verification.explain.groups import Group, of_a_call, of_an_array
+from verification.explain.knobs import right as right_of
+from verification.explain.knobs import with_inputs
 from verification.explain.observed import DRAWN, Observed, entries_of
+from verification.explain.where import FEWEST
 from verification.explain.why import Why, explain
 from verification.failure import NO_ARRAY, PropertyFailed
 from verification.observe import Answer, Row, ask, failure_of, tell
@@ -24,7 +27,7 @@ from verification.search import search
 from verification.spec import LayerSpec, Property
 from verification.trial import Trial
 
-__all__ = ["Observed", "causes", "why_at_ties"]
+__all__ = ["Observed", "causes", "is_of_what_it_writes", "why_at_ties"]
 
 OF_A_CALL = (raises_where_the_mistake_leads_nowhere, is_wrong_where_one_size_fits)
 OF_ALL = (is_said_alike, is_the_gradient_of_forward, is_wrong_only_where_y_is)
@@ -115,5 +118,46 @@ def why_at_ties(spec: LayerSpec) -> tuple[Why, ...]:
             right = trial.right["x"]
             yield Answer(trial, TIES, "right" if np.array_equal(actual, right) else "values", right, actual)
 
-    knobs = explain(spec, TIES, list(answers(0)), (answers(seed) for seed in (1, 2)))
+    here = list(answers(0))
+    knobs = explain(spec, TIES, here, (answers(seed) for seed in (1, 2)))
+    if not knobs and _shares_do_not_add_up(here):
+        said = "where several entries are the largest, what they take is not dLdy in all: let one take it, or share it"
+        return (Why("not-shared-at-ties", said),)
     return tuple(Why(knob.family, knob.sentence) for knob in knobs)
+
+
+def _shares_do_not_add_up(answers: Sequence[Answer]) -> bool:
+    """Return whether dLdx, which should have the sum of dLdy, has not, in a few of these answers."""
+    sums = [(a.trial.dLdy.sum(), a.right.sum(), a.actual.sum()) for a in answers if a.actual is not None]
+    return all(dLdy == right for dLdy, right, _ in sums) and sum(dLdy != actual for dLdy, _, actual in sums) >= FEWEST
+
+
+# Arrays that are written into
+
+
+def is_of_what_it_writes(observed: Observed, cause: Cause) -> bool:
+    """Return whether a wrong array is right for x and dLdy as the layer leaves them, which writes into these."""
+    if cause.kind != "values" or cause.array is None:
+        return False
+    found = [_right_for_what_is_left(answers[cause.array]) for row in observed.rows for answers in row.answers[:1]]
+    told = [right for right in found[: 2 * DRAWN] if right is not None]
+    return len(told) >= FEWEST and all(told)
+
+
+def _right_for_what_is_left(answer: Answer) -> bool | None:
+    """Return that of one answer; None where it is right, or nothing is written."""
+    trial = answer.trial
+    if answer.kind != "values":
+        return None
+    try:
+        layer = trial.layer()
+        held = {name: layer.hold(name, array.copy()) for name, array in (("x", trial.x), ("dLdy", trial.dLdy))}
+        layer.forward(held["x"])
+        if answer.array != "y":
+            layer.backprop(held["x"], held["dLdy"])
+        left = {name: array.read() for name, array in held.items()}
+    except PropertyFailed:
+        return None
+    if np.array_equal(left["x"], trial.x) and np.array_equal(left["dLdy"], trial.dLdy):
+        return False
+    return answer.is_like(right_of(with_inputs(trial, left), answer.array))

@@ -124,20 +124,72 @@ def summed_for_all(axis: int, a: Array) -> Array | None:
     return a.sum(axis=axis, keepdims=True) + np.zeros_like(a) if a.ndim > max(1, axis) else None
 
 
-def mean_for_all(axis: int, a: Array) -> Array | None:
-    """Return the mean over an axis in place of each entry along it."""
-    return a.mean(axis=axis, keepdims=True) + np.zeros_like(a) if a.ndim > max(1, axis) else None
+# Functions of each entry, or of all
 
 
+def wrapped(kind: type[np.signedinteger] | type[np.unsignedinteger], a: Array) -> Array:
+    """Return what a cast to this type of whole numbers leaves, which goes round at its ends."""
+    return np.trunc(a).astype(np.int64).astype(kind).astype(float)
+
+
+def leaky(a: Array) -> Array:
+    """Return the array with negative entries made small."""
+    return np.where(a > 0, a, 0.01 * a)
+
+
+def centered(axes: tuple[int, ...] | None, a: Array) -> Array | None:
+    """Return the array less its mean, over all of it or over these axes."""
+    return a - a.mean(axis=axes, keepdims=True) if a.size and a.ndim > max(axes or (0,)) else None
+
+
+def over(size: Callable[[Array], float], a: Array) -> Array | None:
+    """Return the array divided by its size, in one sense or another."""
+    factor = float(size(a)) if a.size else 0.0
+    return a / factor if factor else None
+
+
+def standard(more: float, a: Array) -> Array | None:
+    """Return the array less its mean, divided by its standard deviation and a little more."""
+    spread = float(a.std()) + more if a.size else 0.0
+    return (a - a.mean()) / spread if spread else None
+
+
+def sigmoid(a: Array) -> Array:
+    """Return 1 / (1 + exp(-a))."""
+    return 1 / (1 + np.exp(-a))
+
+
+LIMITS = (0.1, 0.5, 2, 3, 5, 10, 20, 50, 100)
 NONLINEAR: dict[str, Change] = {
-    "its absolute value": np.abs,
-    "its square": np.square,
-    "its sign": np.sign,
-    "its positive part": lambda a: np.maximum(a, 0),
-    **{f"what clipping to -{most} ... {most} leaves of it": partial(np.clip, a_min=-most, a_max=most)
-       for most in (1, 5, 10, 100)},
+    "the absolute value of {}": np.abs,
+    "the square of {}": np.square,
+    "the sign of {}, or {} clipped to -1 ... 1": np.sign,
+    "the positive part of {}": lambda a: np.maximum(a, 0),
+    **{f"{{}} clipped to -{most} ... {most}": partial(np.clip, a_min=-most, a_max=most) for most in LIMITS},
+}
+"""What may stand in place of an array, whose name is {}; none of it is linear in the array."""
+
+RARELY: dict[str, Change] = {
+    "1 where {} is positive, or {} clipped to 0 ... 1": lambda a: np.asarray(a > 0, float),
+    "{} where it is positive, and 0.01 times {} elsewhere": leaky,
+    "the tanh of {}": np.tanh,
+    "the sigmoid of {}": sigmoid,
+    "{} / (1 + |{}|)": lambda a: a / (1 + abs(a)),
+    "{} less its mean": partial(centered, None),
+    "{} less the mean of each image": partial(centered, (1, 2, 3)),
+    "{} less the mean of each channel": partial(centered, (0, 2, 3)),
+    "{} less its mean over the batch": partial(centered, (0,)),
+    "{} divided by the sum of its entries": partial(over, np.sum),
+    "{} divided by its mean": partial(over, np.mean),
+    "{} divided by its largest entry": partial(over, np.max),
+    "{} cast to uint8, which goes round at 256": partial(wrapped, np.uint8),
+    "{} cast to int8, which goes round at 128": partial(wrapped, np.int8),
+    "{} cast to float16": lambda a: a.astype(np.float16).astype(float),
+    **{f"{{}} less its mean, divided by its standard deviation{f' + {more:g}' if more else ''}": partial(standard, more)
+       for more in (0, 1e-8, 1e-7, 1e-6, 1e-5)},
+    "{} divided by 255": lambda a: a / 255,
 }  # fmt: skip
-"""What may stand in place of an array, in words; none of it is linear in the array."""
+"""The same, of what is looked for by itself."""
 
 EDGES: dict[str, tuple[tuple[int, int], ...]] = {
     "the last row": ((-2, -1),),
@@ -155,19 +207,10 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("unfinished", "is all zeros: it is not computed yet", np.zeros_like),
     ("sign", "has the wrong sign: it is minus what it should be", np.negative),
     ("axes-swapped", "comes with its last two axes swapped", last_swapped),
-    ("batch-not-summed", "is zero but for the first image", partial(only, 0, np.s_[:1])),
     ("axes-swapped", "is right but for height and width, which are swapped", last_swapped_into_shape),
     ("axes-swapped", RESHAPED, channels_last_reshaped),
     ("axes-swapped", RESHAPED, channels_first_reshaped),
     ("axes-swapped", RESHAPED, reshaped_to_first),
-    ("border-missing", "is zero for the last image: the loop over the images ends one too early",
-     partial(without_last, 0)),
-    ("border-missing", "is zero for the last channel: the loop over them ends one too early",
-     partial(without_last, 1)),
-    ("not-accumulated", "is zero but for the last image: the loop returns, or overwrites, too early",
-     partial(only, 0, np.s_[-1:])),
-    ("not-accumulated", "is zero but for the last channel: the loop returns, or overwrites, too early",
-     partial(only, 1, np.s_[-1:])),
     ("scaled", "is twice what it should be", lambda a: 2 * a),
     ("scaled", "is half of what it should be", lambda a: a / 2),
     ("channels-mixed", "is right but for its first two axes, which are swapped", first_swapped_into_shape),
@@ -176,9 +219,6 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("axes-swapped", "is what it should be with its rows in reverse order", partial(reversed_along, (-2,))),
     ("axes-swapped", "is what it should be, turned by 90 degrees", partial(turned_by_90, 1)),
     ("axes-swapped", "is what it should be, turned by 90 degrees", partial(turned_by_90, -1)),
-    ("channels-mixed", "is what it should be with its channels in reverse order", partial(reversed_along, (1,))),
-    ("batch-mixed", "is summed over the batch, and so the same for every image", partial(summed_for_all, 0)),
-    ("batch-mixed", "is averaged over the batch, and so the same for every image", partial(mean_for_all, 0)),
     ("integer-result", "is cut to whole numbers", np.trunc),
     ("integer-result", "is rounded down to whole numbers", np.floor),
     *(
@@ -195,12 +235,25 @@ CHANGES: list[tuple[str, str, Change]] = [
 """Family, what is said, and the change that turns a right array into the wrong one."""
 
 CLIPPED: list[tuple[str, str, Change]] = [
-    *(
-        ("clipped", f"is right but for being clipped to {low} ... {high}: leave it as it is",
-         partial(np.clip, a_min=low, a_max=high))
-        for low, high in ((-1, 1), (0, 1), (-5, 5), (-10, 10), (-100, 100), (0, 255))
-    ),
+    ("clipped", "is right but for being clipped to -1 ... 1, or its sign is taken: leave it as it is", np.sign),
+    ("clipped", "is right but for being clipped to 0 ... 1, or marks positive entries: leave it as it is",
+     lambda a: np.asarray(a > 0, float)),
+    ("clipped", "is right but for being clipped to 0 ... 255: leave it as it is",
+     partial(np.clip, a_min=0, a_max=255)),
     ("clipped", "is right but for negative entries, which are 0", lambda a: np.maximum(a, 0)),
     ("sign", "is the absolute value of what it should be", np.abs),
 ]  # fmt: skip
 """The same, of changes that are looked for when nothing plainer explains an array."""
+
+ACTIVATED: list[tuple[str, str, Change]] = [
+    ("wrong-operation", "goes through tanh: leave that to a layer of its own", np.tanh),
+    ("wrong-operation", "goes through the sigmoid: leave that to a layer of its own", sigmoid),
+    ("wrong-operation", "goes through a leaky ReLU of 0.01: leave that to a layer of its own", leaky),
+]
+CAST: list[tuple[str, str, Change]] = [
+    ("integer-result", "is cast to int8, which goes round at 128: keep floats", partial(wrapped, np.int8)),
+    ("integer-result", "is cast to uint8, which goes round at 256: keep floats", partial(wrapped, np.uint8)),
+    ("float32-inside", "is cast to float16: keep to float64 throughout",
+     lambda a: a.astype(np.float16).astype(float)),
+]  # fmt: skip
+"""The same, of changes that are looked for by themselves."""

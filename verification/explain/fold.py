@@ -37,7 +37,7 @@ def raises_where_the_mistake_leads_nowhere(observed: Observed, raising: Group, g
     if not all(any(leads_nowhere(group.knobs, answer) for answer in row.of(group.array)) for row in rows):
         return None
     one = _of_both(raising, group, arrays=group.arrays, kind=group.kind)
-    return replace(one, where=observed.where(one.concerns, one.is_wrong))
+    return replace(one, where=observed.where(one.array, one.concerns, one.is_wrong))
 
 
 def is_wrong_where_one_size_fits(observed: Observed, raising: Group, group: Group) -> Group | None:
@@ -45,7 +45,7 @@ def is_wrong_where_one_size_fits(observed: Observed, raising: Group, group: Grou
     if raising.kind != "raised" or group.array not in raising.arrays or raising.why or group.why:
         return None
     one = _of_both(raising, group, arrays=_joined(group, raising), kind=raising.kind)
-    where = observed.where(one.concerns, one.is_wrong)
+    where = observed.where(one.array, one.concerns, one.is_wrong)
     apart = [len(part.where.conditions) for part in (raising, group) if part.where]
     return replace(one, where=where) if where and (len(apart) < 2 or len(where.conditions) < sum(apart)) else None
 

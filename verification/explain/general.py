@@ -1,18 +1,24 @@
 """The knobs of a layer of any kind: rows of tables, each a family, a sentence and a small function."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import combinations, permutations
 
 import numpy as np
 
 from verification.case import Array
+from verification.drawing import sample
+from verification.explain.axes import AxisChange, changes_along, names_of_axes
 from verification.explain.changes import (
+    ACTIVATED,
+    CAST,
     CHANGES,
     CLIPPED,
     EDGES,
     NONLINEAR,
+    RARELY,
     Change,
     last_swapped_into_shape,
     one_for_all,
@@ -26,37 +32,118 @@ from verification.explain.changes import (
     without,
     without_last,
 )
+from verification.explain.fitted import fitted_knobs
 from verification.explain.knobs import InputKnob, Mistake, OutputKnob, formula_knob, input_knob, output_knob
+from verification.explain.observed import DRAWN
 from verification.spec import LayerSpec
 from verification.trial import Trial
+
+LOOKED_AT = 20
+"""Cases of which the axes of arrays are taken."""
 
 
 def general_mistakes(spec: LayerSpec) -> Iterator[Mistake]:
     """Yield the knobs of a layer of any kind."""
-    yield from _of_results("y")
-    yield from _of_inputs("y", "x", OF_X)
-    if "b" in spec.parameters:
-        yield from _of_inputs("y", "b", OF_BIAS)
-        yield from (input_knob(family, "y", said, partial(_bias_times, times)) for family, said, times in BIAS_TIMES)
-    yield from OF_GRADIENTS
-    for name in spec.gradients:
-        array = f"dLd{name}"
-        yield _averaged(array, own=name != "x" and name not in spec.inputs and spec.parameter_gradients == "mean")
-        yield from _of_results(array)
+    trials = [Trial(spec, case) for case in sample(spec.cases, DRAWN, 0)[:LOOKED_AT]]
+    axes = {name: [*changes_along(*names_of_axes(trials, name))] for name in {"x", "y", *spec.parameters}}
+    gradients = {f"dLd{name}": name for name in spec.gradients}
+    for array, name in {"y": "y", **gradients}.items():
+        along = axes.get(name, [])
+        if array == "y":
+            yield from _of_results("y", along)
+            yield from _of_inputs("y", "x", OF_X)
+            if "b" in spec.parameters:
+                yield from _of_inputs("y", "b", OF_BIAS)
+                yield from (input_knob(family, "y", said, partial(_bias_times, n)) for family, said, n in BIAS_TIMES)
+            continue
+        yield from (mistake for mistake in OF_GRADIENTS if mistake.array == array)
+        own = name != "x" and name not in spec.inputs and spec.parameter_gradients == "mean"
+        yield _averaged(array, own=own)
+        yield from _of_results(array, along)
         yield from _of_inputs(array, "dLdy", OF_ANY_UPSTREAM)
         if name == "x":
-            yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_X)
+            yield from _of_inputs(array, "dLdy", OF_POSITIONS_OF_X)
+            yield from _of_inputs(array, "dLdy", OF_FILTERS if "W" in spec.parameters else [])
         else:
             family = "bias-not-summed" if name == "b" else "batch-not-summed"
             yield from _of_inputs(array, "dLdy", [(family, said, change) for said, change in OF_POSITIONS])
             yield from _of_inputs(array, "dLdy", OF_UPSTREAM_OF_A_PARAMETER)
         yield from _of_inputs(array, "x", OF_X)
-    for array in ("y", *(f"dLd{name}" for name in spec.gradients)):
+    for array in ("y", *gradients):
         yield from _of_changes(array, CLIPPED)
-    order = ", ".join(f"dLd{argument}" for argument in spec.gradients)
+    order = ", ".join(gradients)
     for name, other in permutations(spec.gradients, 2):
         sentence = f"backprop returns its gradients in another order than {order}"
         yield Mistake("return-order", f"dLd{name}", sentence, partial(_other_gradient, other))
+    for array, name in {"y": "y", **gradients}.items():
+        yield from _rarely(spec, array, name, axes)
+        yield from fitted_knobs(spec, array)
+
+
+def _rarely(spec: LayerSpec, array: str, name: str, axes: Mapping[str, list[AxisChange]]) -> Iterator[Mistake]:
+    """Yield the knobs that are looked for by themselves."""
+    for change in axes.get(name, []):
+        if not change.plain:
+            yield output_knob(change.family, array, f"{array} {change.of_result}", _applied(change.change), rare=True)
+    inputs = {"x": "x", "W": "W"} if "W" in spec.parameters else {"x": "x"}
+    if array != "y":
+        inputs |= {"dLdy": "y"}
+        for said, turn in UPSTREAM_BY_Y.items():
+            sentence = f"{array} is computed with {said} in place of dLdy"
+            yield input_knob("upstream-nonlinear", array, sentence, turn, rare=True)
+        yield output_knob("wrong-formula", array, f"{array} is multiplied by {name}", partial(_multiplied, name, False),
+                          rare=True)  # fmt: skip
+        yield output_knob("wrong-formula", array, f"{array} is zero where {name} is not positive, as behind a ReLU",
+                          partial(_multiplied, name, True), rare=True)  # fmt: skip
+    for of, like in inputs.items():
+        if f"dLd{of}" == array:
+            inputs_of_itself = of == "x" and spec.piecewise_linear
+            if not inputs_of_itself:
+                continue
+        for change in axes.get(like, []):
+            yield input_knob(change.family, array, f"{array} is computed from {of} {change.of_input}",
+                             partial(_with, of, change.of_an_input), rare=True)  # fmt: skip
+        family = "upstream-nonlinear" if of == "dLdy" else "wrong-operation"
+        for said, turned in {**(NONLINEAR if of == "x" else {}), **RARELY}.items():
+            yield input_knob(family, array, f"{array} is computed with {said.replace('{}', of)}",
+                             partial(_with, of, turned), rare=True)  # fmt: skip
+    if array == "y" and "W" in spec.parameters and "b" in spec.parameters:
+        for what, quantity in QUANTITIES.items():
+            sentence = f"y is {what} times what it should be, but for the bias"
+            yield input_knob("scaled", "y", sentence, partial(_filters_times, quantity), rare=True)
+    changes = [*ACTIVATED, *CAST] if array == "y" else CAST
+    yield from (replace(knob, rare=True) for knob in _of_changes(array, changes))
+
+
+def _filters_times(quantity: Callable[[Trial], float], trial: Trial) -> dict[str, Array] | None:
+    factor = quantity(trial)
+    return None if factor in (0, 1) else {"W": factor * trial.arguments["W"]}
+
+
+def _applied(change: Change) -> Callable[[Array, Trial], Array | None]:
+    return partial(_changed, change)
+
+
+def _multiplied(name: str, sign: bool, result: Array, trial: Trial) -> Array | None:
+    """Return the result times an argument of its shape, or times whether that is positive."""
+    argument = trial.arguments[name]
+    if argument.shape != result.shape:
+        return None
+    return np.asarray(result * ((argument > 0) if sign else argument))
+
+
+def _upstream(made: Callable[[Array, Array], Array], trial: Trial) -> dict[str, Array] | None:
+    return {"dLdy": made(trial.dLdy, trial.y)} if trial.y.shape == trial.dLdy.shape else None
+
+
+UPSTREAM_BY_Y: dict[str, Callable[[Trial], dict[str, Array] | None]] = {
+    "y": partial(_upstream, lambda _, y: y),
+    "dLdy times y": partial(_upstream, lambda u, y: u * y),
+    "dLdy where y is positive, and 0 elsewhere": partial(_upstream, lambda u, y: u * (y > 0)),
+    "dLdy less y": partial(_upstream, lambda u, y: u - y),
+    "y less dLdy": partial(_upstream, lambda u, y: y - u),
+}
+"""What may stand in place of dLdy, in words."""
 
 
 # Inputs
@@ -104,11 +191,13 @@ BIAS_TIMES: list[tuple[str, str, Callable[[Trial], float]]] = [
      lambda trial: trial.x.shape[1] if trial.x.ndim == 4 else 1),
     ("bias-missing", "y has the bias added once for every entry of a filter: add b once",
      lambda trial: math.prod(trial.arguments["W"].shape[1:]) if "W" in trial.arguments else 1),
+    ("bias-missing", "y has the bias added once for every entry of a filter's channel: add b once",
+     lambda trial: math.prod(trial.arguments["W"].shape[2:]) if "W" in trial.arguments else 1),
     ("bias-missing", "y has the bias added once for every image: add b once", lambda trial: len(trial.x)),
 ]  # fmt: skip
 OF_ANY_UPSTREAM: list[Row] = [
     ("upstream-ignored", "is what it should be if dLdy were 1 everywhere: multiply by dLdy", np.ones_like),
-    *(("upstream-nonlinear", f"is computed with {what} in place of dLdy: a gradient is linear in it", change)
+    *(("upstream-nonlinear", f"is computed with {what.replace('{}', 'dLdy')}: a gradient is linear in dLdy", change)
       for what, change in NONLINEAR.items()),
     ("axes-swapped", "takes dLdy with height and width swapped", last_swapped_into_shape),
     ("axes-swapped", "takes dLdy reshaped to (filters, batch, ...): transpose it", reshaped_to_first),
@@ -127,11 +216,14 @@ OF_ANY_UPSTREAM: list[Row] = [
     ("border-missing", "leaves out the last image: take all of them", partial(without_last, 0)),
     ("batch-mixed", "uses the sum of dLdy over the batch for every image", partial(summed_for_all, 0)),
 ]  # fmt: skip
-OF_UPSTREAM_OF_X: list[Row] = [
+OF_FILTERS: list[Row] = [
     ("channels-mixed", "counts the first filter only: sum over all filters", partial(only, 1, np.s_[:1])),
     ("not-accumulated", "counts the last filter only: sum over all filters (+= for =)", partial(only, 1, np.s_[-1:])),
     ("border-missing", "leaves out the last filter: sum over all filters", partial(without_last, 1)),
+]
+OF_POSITIONS_OF_X: list[Row] = [
     ("not-accumulated", "counts the last position of dLdy only: add them up (+= for =)", partial(one_position, -1)),
+    ("not-accumulated", "counts the first position of dLdy only: add them up", partial(one_position, 0)),
 ]
 OF_POSITIONS: list[tuple[str, Change]] = [
     ("counts the first position of dLdy only: sum over all of them", partial(one_position, 0)),
@@ -155,12 +247,13 @@ def _of_changes(array: str, rows: list[Row]) -> Iterator[OutputKnob]:
     """Yield the knobs of changing a result of this name."""
     for family, sentence, change in rows:
         family = "filter-flipped" if array == "dLdW" and change is turned_by_180 else family
-        yield output_knob(family, array, f"{array} {sentence}", partial(_changed, change))
+        yield output_knob(family, array, f"{array} {sentence}", _applied(change))
 
 
-def _of_results(array: str) -> Iterator[OutputKnob]:
-    """Yield the knobs of a result of this name."""
+def _of_results(array: str, along: list[AxisChange]) -> Iterator[OutputKnob]:
+    """Yield the knobs of a result of this name, with these changes along its axes."""
     yield from _of_changes(array, CHANGES)
+    yield from _of_changes(array, [(row.family, row.of_result, row.change) for row in along if row.plain])
     for what, quantity in QUANTITIES.items():
         yield output_knob("scaled", array, f"{array} is {what} times what it should be", partial(_scaled, quantity))
     dropped = f"{array} loses its axes of length 1: squeeze() drops them all, name the one that is meant"
@@ -232,6 +325,12 @@ def _other_gradient(name: str, trial: Trial) -> Array:
     return trial.right[name]
 
 
+def _of_mean_and_sum(trial: Trial) -> Array | None:
+    """Return dLdW of the mean of x over the batch and the sum of dLdy."""
+    result = _of_sums_over_the_batch(trial)
+    return None if result is None else result / len(trial.x)
+
+
 def _of_sums_over_the_batch(trial: Trial) -> Array | None:
     """Return dLdW of the sum of x over the batch and that of dLdy."""
     if len(trial.x) < 2 or trial.dLdy.ndim == 0 or len(trial.dLdy) != len(trial.x):
@@ -298,5 +397,8 @@ OF_GRADIENTS: list[Mistake] = [
     Mistake("batch-mixed", "dLdW",
             "dLdW is the sum of x over the batch times that of dLdy: multiply image by image, then add up",
             _of_sums_over_the_batch),
+    Mistake("batch-mixed", "dLdW",
+            "dLdW is the sum over the batch of x, or of dLdy, times the mean of the other: multiply image by image",
+            _of_mean_and_sum),
 ]  # fmt: skip
 """Of gradients of one name; a spec that has no such gradient has no such array."""

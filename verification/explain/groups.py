@@ -55,12 +55,12 @@ def of_a_call(observed: Observed, arrays: tuple[str, ...]) -> list[Group]:
     elsewhere_wrong = any(row.kind(first) != "right" for row in observed.rows if not whole.is_wrong(row))
     if first == "y" and elsewhere_wrong:
         return [whole]  # where it raises says nothing of where y is right
-    if where := observed.where(whole.concerns, whole.is_wrong):
+    if where := observed.where(whole.array, whole.concerns, whole.is_wrong):
         return [replace(whole, where=where)]
     if len(ends) == 1 or all(map(whole.is_wrong, filter(whole.concerns, observed.rows))):
         return [whole]
     parts = [_that_ends(arrays, end) for end in ends]
-    parts = [replace(part, where=observed.where(part.concerns, part.is_wrong)) for part in parts]
+    parts = [replace(part, where=observed.where(part.array, part.concerns, part.is_wrong)) for part in parts]
     return parts if all(part.where for part in parts) else [whole]
 
 
@@ -134,4 +134,4 @@ def _known(observed: Observed, group: Group) -> Group:
     fresh = (answers(rows()) for rows in (lambda: observed.fresh, observed.more))
     knobs = explain(observed.spec, group.array, here, fresh)
     why = tuple(Why(knob.family, knob.sentence) for knob in knobs) or by_its_look(group.array, here)
-    return replace(group, knobs=knobs, why=why, where=observed.where(group.concerns, group.is_wrong))
+    return replace(group, knobs=knobs, why=why, where=observed.where(group.array, group.concerns, group.is_wrong))

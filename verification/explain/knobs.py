@@ -7,6 +7,8 @@ every layer are in general.py; a spec adds those of its own kind.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from verification.case import Array
@@ -29,12 +31,14 @@ class Mistake:
     sentence    what is said of a layer that makes it, and how to mend it
     wrong       called with a trial, returns the wrong array that the mistake gives; None where it does
                 not apply, as to a case in which it would change nothing
+    rare        whether it is looked for by itself, and together with a change of the result only
     """
 
     family: str
     array: str
     sentence: str
     wrong: Wrong
+    rare: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +84,37 @@ class OutputKnob(Mistake):
         return self.turn(result, trial)
 
 
-def input_knob(family: str, array: str, sentence: str, turn: Inputs) -> InputKnob:
+@dataclass(frozen=True, eq=False)
+class FittedKnob(OutputKnob):
+    """A knob of the result with a number in it, which one wrong answer suggests and all have to bear out.
+
+    fit      called with the result, what the layer gave, and the trial; returns the number, or None
+    turned   called with the number, the result and the trial
+    The sentence has {} for the number.
+    """
+
+    fit: Callable[[Array, Array, "Trial"], float | None] = lambda _result, _actual, _trial: None
+    turned: Callable[[float, Array, "Trial"], Array | None] = lambda _number, _result, _trial: None
+
+    def fitted(self, result: Array | None, actual: Array, trial: "Trial") -> OutputKnob | None:
+        """Return the knob with the number that makes the result what the layer gave."""
+        if result is None or result.shape != actual.shape:
+            return None
+        number = self.fit(result, actual, trial)
+        if number is None or not isfinite(number):
+            return None
+        said = self.sentence.format(f"{number:.6g}")
+        return output_knob(self.family, self.array, said, partial(self.turned, float(f"{number:.12g}")))
+
+
+def input_knob(family: str, array: str, sentence: str, turn: Inputs, rare: bool = False) -> InputKnob:
     """Return a knob that turns what the layer computes from."""
 
     def wrong(trial: "Trial") -> Array | None:
         turned = turn(trial)
         return None if turned is None else right(with_inputs(trial, turned), array)
 
-    return InputKnob(family, array, sentence, wrong, turn)
+    return InputKnob(family, array, sentence, wrong, turn, rare=rare)
 
 
 def formula_knob(family: str, array: str, sentence: str, formula: Formula, **parts: Any) -> FormulaKnob:
@@ -95,9 +122,9 @@ def formula_knob(family: str, array: str, sentence: str, formula: Formula, **par
     return FormulaKnob(family, array, sentence, lambda trial: formula(trial, **parts), formula, parts)
 
 
-def output_knob(family: str, array: str, sentence: str, turn: Output) -> OutputKnob:
+def output_knob(family: str, array: str, sentence: str, turn: Output, rare: bool = False) -> OutputKnob:
     """Return a knob that turns the result."""
-    return OutputKnob(family, array, sentence, lambda trial: turn(right(trial, array), trial), turn)
+    return OutputKnob(family, array, sentence, lambda trial: turn(right(trial, array), trial), turn, rare=rare)
 
 
 def with_inputs(trial: "Trial", turned: Mapping[str, Any]) -> "Trial":

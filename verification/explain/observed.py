@@ -1,6 +1,7 @@
 """The cases on which a layer was asked: those that suggest an explanation, and fresh ones that have to bear it out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 
@@ -85,21 +86,24 @@ class Observed:
             self._sizes[case] = sizes_of(self.spec, case)
         return self._sizes[case]
 
-    def where(self, concerns: Choice, is_wrong: Choice) -> Where | None:
-        """Return what separates the rows that are wrong from the others that it concerns, on fresh rows too."""
+    def where(self, array: str, concerns: Choice, is_wrong: Choice) -> Where | None:
+        """Return what separates the rows with a wrong array from the others that it concerns, on fresh rows too."""
         rows = [row for row in self.rows if concerns(row)]
         for _ in range(TRIES):
             where = separate([self.sizes(row) for row in rows], [is_wrong(row) for row in rows])
             if where is None:
                 return None
-            seen = set()
+            more = []
             for row in filter(concerns, chain(self.fresh, self._near(where))):
+                more.append(row)
                 if where.is_right_at(self.sizes(row)) == is_wrong(row):
                     rows.append(row)
                     break
-                seen.add(is_wrong(row))
             else:
-                return where if len(seen) == 2 else None
+                wrong = [row for row in (*rows, *more) if is_wrong(row)]
+                sometimes = any(answer.kind == "right" for row in wrong for answer in row.of(array))
+                both = len(set(map(is_wrong, more))) == 2
+                return replace(where, sometimes=sometimes) if both else None
         return None
 
     def _near(self, where: Where) -> Iterator[Row]:

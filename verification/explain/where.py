@@ -4,6 +4,7 @@ A condition is a Python expression over the sizes of a case. Conditions are clai
 exception on the cases that suggested them, and on fresh ones.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -34,14 +35,20 @@ NUMBERS = (0, 1, 2, 3, 4, 5, 8)
 
 @dataclass(frozen=True)
 class Where:
-    """Where an array is right (or wrong): while all conditions hold; and it is wrong (or right) otherwise."""
+    """Where an array is right (or wrong): while all conditions hold; and it is wrong (or right) otherwise.
+
+    sometimes    whether it is wrong for some values only, as what looks for the largest absolute value
+    """
 
     conditions: tuple[str, ...]
     right: bool
+    sometimes: bool = False
 
     def said(self, good: str, bad: str) -> str:
-        """Say it: "right while filter_width is 3; wrong otherwise"."""
+        """Say it: "right while filter_width is 3; wrong otherwise"; or, of some values only, "may be wrong"."""
         here = " and ".join(map(in_words, self.conditions))
+        if self.sometimes:
+            bad = f"may be {bad}" if bad == "wrong" else f"may {bad.removesuffix('s')}"
         return f"{good} while {here}; {bad} otherwise" if self.right else f"{bad} while {here}; {good} otherwise"
 
     def is_right_at(self, sizes: Sizes) -> bool:
@@ -50,7 +57,8 @@ class Where:
 
     def to_dict(self) -> dict[str, object]:
         """Return it as JSON has it."""
-        return {"right": self.right, "conditions": list(self.conditions)}
+        said: dict[str, object] = {"right": self.right, "conditions": list(self.conditions)}
+        return said | {"sometimes": True} if self.sometimes else said
 
 
 def in_words(condition: str) -> str:
@@ -59,7 +67,7 @@ def in_words(condition: str) -> str:
         return condition.replace(" % 2 == 1", " is odd")
     for sign, words in ((" == ", " is "), (" <= ", " is at most "), (" < ", " is less than "), (" != ", " is not ")):
         left, found, other = condition.partition(sign)
-        if found and left.replace("_", "").isalnum():
+        if found and NO_NAME.sub("", left).replace("_", "").isalnum() and " " not in left:
             return f"{left}{' equals ' if sign == ' == ' and not other.isdigit() else words}{other}"
     return condition
 
@@ -127,7 +135,14 @@ def _plainness(condition: str) -> int:
 
 def holds_at(sizes: Sizes, condition: str) -> bool:
     """Return whether a condition holds."""
-    return bool(eval(_compiled(condition), {"__builtins__": {}}, dict(sizes)))
+    names = {name: NO_NAME.sub("_", name) for name in sizes}
+    for name, other in names.items():
+        if name != other:  # as kernel_size[0]
+            condition = condition.replace(name, other)
+    return bool(eval(_compiled(condition), {"__builtins__": {}}, {names[name]: size for name, size in sizes.items()}))
+
+
+NO_NAME = re.compile(r"\W")
 
 
 @cache
@@ -136,15 +151,18 @@ def _compiled(condition: str) -> CodeType:
 
 
 def sizes_of(spec: LayerSpec, case: Case) -> Sizes:
-    """Return the sizes of a case by name: of x and y, and the constructor's whole numbers."""
+    """Return the sizes of a case: sides of x and y, and whole numbers of the constructor, by the user's names."""
     x, y = case.arrays["x"], Trial(spec, case).y
     sizes = {"batch": len(x)} if x.ndim else {}
-    if x.ndim == 4:
-        sizes |= {"channels": x.shape[1], "width": x.shape[2], "height": x.shape[3]}
-    elif x.ndim == 2:
-        sizes |= {"features": x.shape[1]}
-    if y.ndim == 4:
-        sizes |= {"out_width": y.shape[2], "out_height": y.shape[3]}
+    if spec.sides:
+        known = {name: length for name, of in spec.sides.items() if (length := of(case)) is not None}
+        sizes |= known
+        images = [name for name in known if name in ("width", "height")]
+        if y.ndim == 4 and len(images) == 2:
+            sizes |= {f"out_{name}": length for name, length in zip(images, y.shape[2:], strict=True)}
+    else:
+        sizes |= {f"x.shape[{axis}]": length for axis, length in enumerate(x.shape) if axis}
+        sizes |= {f"y.shape[{axis}]": length for axis, length in enumerate(y.shape) if axis}
     for name, value in case.settings.items():
         if name in OTHER_NAMES:
             if OTHER_NAMES[name]:
@@ -152,9 +170,11 @@ def sizes_of(spec: LayerSpec, case: Case) -> Sizes:
         elif isinstance(value, int):
             sizes[name] = int(value)
         elif isinstance(value, tuple) and all(isinstance(part, int) for part in value):
-            sizes |= {f"{name}_{side}": part for side, part in zip(("height", "width"), value, strict=False)}
+            sizes |= (
+                {name: value[0]} if name in spec.as_one else {f"{name}[{at}]": part for at, part in enumerate(value)}
+            )
     return sizes
 
 
-OTHER_NAMES = {"num_filters": "filters", "in_ch_size": "", "input_size": "", "in_channels": ""}
+OTHER_NAMES = {"num_filters": "filters", "in_ch_size": "", "input_size": ""}
 """Settings that have another name among sizes; those of "" are said by the shape of x."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from verification.case import Array
 from verification.explain.general import general_mistakes
-from verification.explain.knobs import FormulaKnob, InputKnob, Mistake, OutputKnob, right
+from verification.explain.knobs import FittedKnob, FormulaKnob, InputKnob, Mistake, OutputKnob, right
 from verification.observe import Answer
 from verification.spec import LayerSpec
 from verification.trial import Trial
@@ -24,6 +24,9 @@ FEWEST = 3
 
 FRESH, MOST_FRESH = 30, 300
 """Answers to cases that did not suggest an explanation, that it has to predict too; and the most of one lot."""
+
+SUGGESTING = 4
+"""Wrong answers of which one may suggest the number of a mistake that has one; others may be zeros."""
 
 TELLING = 40
 """Entries of an array that tells much and is predicted quickly."""
@@ -54,8 +57,9 @@ def explain(
     ordered = [*wrong, *(answer for answer in given if answer.kind == "right")]
     confirming: list[Answer] = []
     lots = iter(fresh)
-    for setting in _settings(spec, array):
-        if all(answer.is_like(predicted(setting, answer)) for answer in ordered):
+    for turned in _settings(spec, array):
+        setting = _fitted(turned, wrong[:SUGGESTING])
+        if setting and all(answer.is_like(predicted(setting, answer)) for answer in ordered):
             while len(confirming) < FRESH and (lot := next(lots, None)) is not None:
                 confirming += islice((answer for answer in lot if answer.actual is not None), MOST_FRESH)
             if len(confirming) >= FRESH and all(answer.is_like(predicted(setting, answer)) for answer in confirming):
@@ -63,18 +67,39 @@ def explain(
     return ()
 
 
+def _fitted(setting: tuple[Mistake, ...], answers: Sequence[Answer]) -> tuple[Mistake, ...]:
+    """Return the setting with the number that the first answer suggests that does; nothing if none does."""
+    *first, last = setting
+    if not isinstance(last, FittedKnob):
+        return setting
+    with np.errstate(all="ignore"):
+        for answer in answers:
+            assert answer.actual is not None
+            result = predicted(first, answer) if first else answer.right
+            if knob := last.fitted(result, answer.actual, answer.trial):
+                return (*first, knob)
+    return ()
+
+
 def predicted(setting: Sequence[Mistake], answer: Answer) -> Array | None:
     """Return what a layer gives where these knobs are turned, the first one first; None where they lead nowhere."""
     with np.errstate(all="ignore"):
-        if len(setting) == 2 and all(isinstance(knob, FormulaKnob) for knob in setting):
-            return _formula(setting)(answer.trial)
-        state = _first_turned(setting[0], answer)
-        for knob in setting[1:]:
-            state = None if state is None else _turned(knob, answer, *state)
-        if state is None:
+        try:
+            return _predicted(setting, answer)
+        except (ValueError, IndexError):  # a reference that cannot be computed from what a knob makes of its inputs
             return None
-        trial, result = state
-        return _right(answer, trial) if result is None else result
+
+
+def _predicted(setting: Sequence[Mistake], answer: Answer) -> Array | None:
+    if len(setting) == 2 and all(isinstance(knob, FormulaKnob) for knob in setting):
+        return _formula(setting)(answer.trial)
+    state = _first_turned(setting[0], answer)
+    for knob in setting[1:]:
+        state = None if state is None else _turned(knob, answer, *state)
+    if state is None:
+        return None
+    trial, result = state
+    return _right(answer, trial) if result is None else result
 
 
 @lru_cache(maxsize=1)  # settings that begin with one knob follow each other, and most of them fail on the same answer
@@ -127,11 +152,18 @@ def _settings(spec: LayerSpec, array: str) -> Iterator[tuple[Mistake, ...]]:
     yield from ((knob,) for knob in knobs)
     if spec.gradient is None:  # right answers cost too much
         return
-    places = [(_stage(knob), knob.sentence) for knob in knobs]
-    for (first, before), (second, after) in permutations(zip(knobs, places, strict=True), 2):
-        one_formula = before[0] == after[0] == 1
-        if before < after and (not one_formula or (isinstance(first, FormulaKnob) and first.joins(second))):
+    for (at, first), (after, second) in permutations(enumerate(knobs), 2):
+        if (_stage(first), at) < (_stage(second), after) and _join(first, second):
             yield first, second
+
+
+def _join(first: Mistake, second: Mistake) -> bool:
+    """Return whether two mistakes are likely enough to be made at once."""
+    if isinstance(first, FittedKnob):
+        return False
+    if _stage(first) == _stage(second) == 1 and not (isinstance(first, FormulaKnob) and first.joins(second)):
+        return False
+    return not (first.rare or second.rare) or (isinstance(second, OutputKnob) and not (first.rare and second.rare))
 
 
 def _stage(knob: Mistake) -> int:
@@ -147,6 +179,8 @@ def by_its_look(array: str, answers: Sequence[Answer]) -> tuple[Why, ...]:
         return (Why("uninitialised", f"entries of {array} are not numbers: some are never written"),)
     if place := _one_entry(wrong):
         return (Why("single-entry", f"only the {place} entry of {array} is wrong, in every case"),)
+    if said := _rescaled(wrong):
+        return (Why("upstream-nonlinear", f"{array} is {said}"),)
     if wrong[0].trial.spec.dtype == np.float64 and all(map(_slightly_off, wrong)):
         return (Why("float32-inside", f"{array} is off by what float32 rounds away: keep to float64 throughout"),)
     return ()
@@ -172,6 +206,34 @@ def _one_entry(wrong: Sequence[Answer]) -> str:
         if explained and max(predicted.size for predicted in rest) > 1:
             return name
     return ""
+
+
+def _rescaled(wrong: Sequence[Answer]) -> str:
+    """Return how each answer is the right one times a number of its own, if that is so."""
+    factors = [_factor(answer) for answer in wrong]
+    known = [(factor, answer) for factor, answer in zip(factors, wrong, strict=True) if factor is not None]
+    told = sum(np.count_nonzero(answer.right) > 1 for _, answer in known)
+    if len(known) < len(wrong) or told < FEWEST or wrong[0].array == "y":
+        return ""
+    for name in ("dLdy", wrong[0].array):
+        for size, words in ((np.linalg.norm, "norm"), (lambda a: abs(a).max(), "largest absolute value"),
+                            (lambda a: abs(a).sum(), "sum of absolute values")):  # fmt: skip
+            sizes = np.array([size(a.trial.dLdy.ravel() if name == "dLdy" else a.right.ravel()) for _, a in known])
+            products = sizes * [factor for factor, _ in known]
+            if np.ptp(products) <= 1e-4 * abs(products).max():
+                limited = "" if abs(products[0] - 1) < 1e-4 else f", times {products[0]:.4g}"
+                return f"computed with {name} divided by its {words}{limited}: a gradient is linear in dLdy"
+    return "what it should be times a number that differs from case to case: a gradient is linear in dLdy"
+
+
+def _factor(answer: Answer) -> float | None:
+    """Return what the right answer is multiplied by, if the answer is that."""
+    actual, right = answer.actual, answer.right
+    if actual is None or actual.shape != right.shape or not right.any():
+        return None
+    at = np.unravel_index(np.argmax(abs(right)), right.shape)
+    factor = float(actual[at] / right[at])
+    return factor if factor > 0 and answer.is_like(factor * right) else None
 
 
 def _slightly_off(answer: Answer) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from hypothesis import strategies as st
 
 from verification.case import Array, Case, unusual, whole
-from verification.choices import Choices, batch, counts, inner, side
+from verification.choices import Choices, batch, counts, inner, length_of, side
 from verification.explain.changes import only, without_last
 from verification.explain.knobs import InputKnob, Mistake, formula_knob, input_knob
 from verification.references import correlation, correlation_gradient
@@ -38,6 +38,7 @@ def convolution(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
         affine_in=("x", "W", "b"),
         terms=lambda W, **_: int(W[0].size) + 1,
         usual=usual_cases(),
+        sides={name: partial(length_of, "x", axis) for name, axis in (("channels", 1), ("width", 2), ("height", 3))},
         realistic=choices.realistic(sized, **REALISTIC),
         bad_arguments=BAD_ARGUMENTS,
         properties=(
@@ -205,6 +206,27 @@ def _overwritten(trial: Trial) -> Array:
     return dLdx
 
 
+def _overwritten_by_entries(trial: Trial) -> Array:
+    """Return dLdx where each entry of the filter assigns its share, as `dLdx[:, k, i, j] += columns` does."""
+    W, dLdx = trial.arguments["W"], np.zeros(trial.x.shape)
+    w, h = trial.dLdy.shape[2:]
+    for i, j in np.ndindex(W.shape[2:]):
+        dLdx[:, :, i : i + w, j : j + h] = np.einsum("nfpq,fc->ncpq", trial.dLdy, W[..., i, j])
+    return dLdx
+
+
+def _overwritten_in_order_of_memory(trial: Trial) -> Array:
+    """Return what is left by either: NumPy goes through transposed indices as they lie in memory if it can."""
+    return _overwritten_by_entries(trial) if len(trial.x) == 1 else _overwritten(trial)
+
+
+def _channel_by_channel(trial: Trial) -> Array:
+    """Return y where filter f sees channel f alone, round and round."""
+    W = trial.arguments["W"]
+    own = np.arange(W.shape[1]) == (np.arange(len(W)) % W.shape[1])[:, np.newaxis]
+    return trial.reference(W=W * own[:, :, np.newaxis, np.newaxis])
+
+
 Pads = Callable[[int, int], tuple[int, int]]
 
 
@@ -212,6 +234,7 @@ def _full(
     trial: Trial,
     pad: Pads = lambda w, h: (w - 1, h - 1),
     turn: Filters = lambda W: W[..., ::-1, ::-1],
+    mode: Literal["constant", "edge", "reflect", "wrap"] = "constant",
     *,
     strict: bool = False,
 ) -> Array | None:
@@ -223,7 +246,7 @@ def _full(
     if W is None:
         return None
     w, h = pad(*trial.arguments["W"].shape[2:])
-    framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)))
+    framed = np.pad(trial.dLdy, ((0, 0), (0, 0), (w, w), (h, h)), mode)
     if framed.shape[2] < W.shape[2] or framed.shape[3] < W.shape[3]:
         return None
     result = correlation(framed, W.swapaxes(0, 1), np.zeros(()))
@@ -323,6 +346,10 @@ TURNS: list[tuple[str, str, Filters]] = [
      lambda W: W[:, :, ::-1]),
     ("filter-not-flipped", f"dLdx is computed with the filter flipped in one axis only: {MENDED}",
      lambda W: W[..., ::-1]),
+    ("filter-not-flipped", "dLdx is computed with W turned in its first two axes, its filters and channels: name those"
+     " of np.rot90, (2, 3)", lambda W: W[::-1, ::-1]),
+    ("filter-not-flipped", "dLdx is computed with W reversed along all four axes: name those of np.flip, (2, 3)",
+     lambda W: W[::-1, ::-1, ::-1, ::-1]),
     ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
      lambda W: np.rot90(W, 1, (2, 3))),
     ("axes-swapped", "dLdx is computed with the filter turned by 90 degrees: turn it by 180",
@@ -348,11 +375,18 @@ MISTAKES = (
     *(formula_knob("size-from-width", "y", f"y is square: its {one} is taken from its {other}",
               partial(_square_output, side))
       for one, other, side in (("height", "width", 2), ("width", "height", 3))),
+    Mistake("channels-mixed", "y", "y has filter f on channel f alone: sum over all channels", _channel_by_channel),
     *_of_filters("dLdx", OF_DLDX),
     *_of_filters("dLdx", TURNED),
     *(formula_knob(family, "dLdx", sentence, _full, pad=pad) for family, sentence, pad in PADS),
     *(formula_knob(family, "dLdx", sentence, _full, turn=turn) for family, sentence, turn in TURNS),
+    *(formula_knob("padding", "dLdx", f"dLdy is padded {how}: pad it with zeros", _full, mode=mode)
+      for how, mode in (("with its edge", "edge"), ("with its mirror image", "reflect"),
+                        ("from its other end", "wrap"))),
     Mistake("not-accumulated", "dLdx", "windows overlap, and each overwrites dLdx where it should add: += for =",
             _overwritten),
+    *(Mistake("not-accumulated", "dLdx", "windows overlap, and += with arrays of indices keeps the last of those that"
+              " are equal: use np.add.at, or add in a loop", wrong)
+      for wrong in (_overwritten_by_entries, _overwritten_in_order_of_memory)),
 )  # fmt: skip
 """What people get wrong in a convolution; which of them a layer makes is told by what it gives."""

@@ -82,7 +82,7 @@ DENSE_MISTAKES = (
         "bias-missing", "y", "y has b[0] added to every feature, in place of each one's own",
         lambda t: t.reference(b=0 * t.arguments["b"] + t.arguments["b"][0]),
     ),
-    Mistake("scaled", "y", "y has W doubled", lambda t: t.reference(W=2 * t.arguments["W"])),
+    Mistake("scaled", "y", "y has x W doubled", lambda t: t.reference(W=2 * t.arguments["W"])),
     Mistake(
         "axes-swapped", "y", "y is x @ W.T + b: W is (in, out), so it should not be transposed here",
         lambda t: t.reference(W=t.arguments["W"].T) if _square(t) else None,

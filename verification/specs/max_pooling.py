@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from verification.case import Array, Case
 from verification.choices import Choices, batch, counts, inner, side
-from verification.explain.knobs import Mistake, formula_knob
+from verification.explain.changes import zeroed
+from verification.explain.knobs import Mistake, formula_knob, input_knob
 from verification.references import maximum, maximum_gradient
 from verification.spec import LayerSpec
 from verification.specs.pooling_nd import (
@@ -285,13 +286,14 @@ def _routed(
     step, size   of the windows; those that reach beyond x are cut off, or lead nowhere if it is `strict`
     place        the step between the places where the shares are put, if it is another one
     split        what the number of an entry in its window is divided by, if not by the window's width
-    keep         of an entry of several windows: the "sum", the "last" share, or what the last "window" leaves
+    keep         of an entry of several windows: the "sum", the "last" share, or what is left by the last "window",
+                 or by the "first window"
     """
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
     steps, sides = step(stride, pool), size(stride, pool)
     places = place(stride, pool) if place else steps
     dLdx: Array = np.zeros(trial.x.shape)
-    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+    for i, j in sorted(np.ndindex(trial.dLdy.shape[2:]), reverse=keep == "first window"):
         window = trial.x[_place(i, j, steps, sides)]
         if window.size == 0 or (strict and window.shape[2:] != sides):
             return None
@@ -299,14 +301,30 @@ def _routed(
         if shares.shape != window.shape:
             return None
         width = split(stride, pool)[1] if split else len(window[0, 0, 0])
-        for number in map(int, np.flatnonzero(shares.any(axis=(0, 1)) | (keep == "window"))):
+        for number in map(int, np.flatnonzero(shares.any(axis=(0, 1)) | keep.endswith("window"))):
             row, column = i * places[0] + number // width, j * places[1] + number % width
             if row >= dLdx.shape[2] or column >= dLdx.shape[3]:
                 return None
             part = shares.reshape(*shares.shape[:2], -1)[:, :, number]
             there, given = dLdx[:, :, row, column], part * trial.dLdy[:, :, i, j]
-            kept = {"sum": there, "last": np.where(part, 0, there), "window": 0}[keep]
+            kept = {"sum": there, "last": np.where(part, 0, there), "window": 0, "first window": 0}[keep]
             dLdx[:, :, row, column] = kept + given
+    return dLdx
+
+
+def _first_and_last(window: Array) -> Array:
+    """Return 1 for the first and the last of the largest entries."""
+    return np.maximum(_first(window), _first(window[..., ::-1, ::-1])[..., ::-1, ::-1])
+
+
+MASKED = "dLdy goes to every entry of the image that is as large as that of its window: look in the window only"
+
+
+def _masked(trial: Trial) -> Array:
+    """Return dLdx where all entries of a channel that equal the largest of a window take its dLdy."""
+    dLdx = np.zeros(trial.x.shape)
+    for i, j in np.ndindex(trial.dLdy.shape[2:]):
+        dLdx += (trial.x == trial.y[:, :, i : i + 1, j : j + 1]) * trial.dLdy[:, :, i : i + 1, j : j + 1]
     return dLdx
 
 
@@ -361,15 +379,24 @@ def _side_by_side(times: Callable[[Trial], int], trial: Trial) -> Array | None:
     return tiles * u if _broadcast(tiles, u) else None
 
 
-def _last_left_out(trial: Trial) -> Array | None:
-    """Return y whose last row and column stay 0 where the windows fill x: loops that end at width - pool_size."""
+def _short(axes: tuple[int, ...], trial: Trial) -> dict[str, Array] | None:
+    """Return dLdy without its last row (column) where the windows fill x: loops that end at width - pool_size."""
+    return {"dLdy": zeroed(trial.dLdy, _filled(axes, trial))}
+
+
+def _filled(axes: tuple[int, ...], trial: Trial) -> tuple[tuple[int, int], ...]:
+    """Return the last place along these axes, of those along which the windows fill x."""
     stride, pool = trial.case.settings["stride"], trial.case.settings["pool_size"]
-    y = trial.y.copy()
-    if (trial.x.shape[2] - pool) % stride == 0:
-        y[:, :, -1] = 0
-    if (trial.x.shape[3] - pool) % stride == 0:
-        y[..., -1] = 0
-    return y
+    return tuple((axis, -1) for axis in axes if (trial.x.shape[axis] - pool) % stride == 0)
+
+
+def _of_whole_image(trial: Trial) -> Array:
+    return np.broadcast_to(trial.x.max(axis=(2, 3), keepdims=True), trial.y.shape)
+
+
+def _last_left_out(axes: tuple[int, ...], trial: Trial) -> Array:
+    """Return y of which the last row (column) stays 0 where the windows fill x: loops end at width - pool_size."""
+    return zeroed(trial.y, _filled(axes, trial))
 
 
 def _pool_of(trial: Trial) -> int:
@@ -398,6 +425,8 @@ SIZES: list[tuple[str, Sides]] = [
     *((f"windows are {k} columns wide, whatever pool_size is", lambda _, pool, k=k: (pool, k)) for k in (2, 3, 1)),
     ("windows are stride x stride, whatever pool_size is", _strides),
     ("windows are one entry too small: pool_size - 1", lambda _, pool: (pool - 1, pool - 1)),
+    ("windows are one row too short: pool_size - 1", lambda _, pool: (pool - 1, pool)),
+    ("windows are one column too narrow: pool_size - 1", lambda _, pool: (pool, pool - 1)),
     ("windows are one entry too large: pool_size + 1", lambda _, pool: (pool + 1, pool + 1)),
 ]
 ENTRIES: list[tuple[str, Entry]] = [
@@ -411,6 +440,13 @@ ENTRIES: list[tuple[str, Entry]] = [
     ("the last entry of each window, not the largest", lambda window: window[:, :, -1, -1]),
     ("the largest entry of the first row of each window", lambda window: window[:, :, 0].max(axis=2)),
     ("the largest entry of the first column of each window", lambda window: window[..., 0].max(axis=2)),
+    ("the second largest entry of each window, not the largest",
+     lambda window: np.sort(window.reshape(*window.shape[:2], -1))[..., -2:][..., 0]),
+    ("the largest entry of all channels, not of each",
+     lambda window: window.max(axis=(1, 2, 3))[:, np.newaxis] + np.zeros(window.shape[:2])),
+    ("the largest entry of all images, not of each",
+     lambda window: window.max(axis=(0, 2, 3)) + np.zeros(window.shape[:2])),
+    ("the square root of the sum of squares of each window", lambda window: np.sqrt((window**2).sum(axis=(2, 3)))),
     ("the median of each window, not the largest entry", lambda window: np.median(window, axis=(2, 3))),
 ]  # fmt: skip
 FITTING = "it should be (width - pool_size) // stride + 1"
@@ -454,6 +490,10 @@ TO: list[tuple[str, str, Shares]] = [
      _of_row_and_column(lambda w: w[..., 0].argmax(axis=2), lambda w: w.max(axis=2).argmax(axis=2))),
     ("wrong-operation", "row and column of the largest are looked for in the window's first column and first row only",
      _of_row_and_column(lambda w: w[..., 0].argmax(axis=2), lambda w: w[:, :, 0].argmax(axis=2))),
+    ("axes-swapped", "the row of the largest is taken for its column too",
+     _of_row_and_column(lambda w: w.max(axis=3).argmax(axis=2), lambda w: w.max(axis=3).argmax(axis=2))),
+    ("axes-swapped", "the column of the largest is taken for its row too",
+     _of_row_and_column(lambda w: w.max(axis=2).argmax(axis=2), lambda w: w.max(axis=2).argmax(axis=2))),
     ("wrong-operation", "row and column of the largest are those of the largest sums in the window",
      _of_row_and_column(lambda w: w.sum(axis=3).argmax(axis=2), lambda w: w.sum(axis=2).argmax(axis=2))),
 ]  # fmt: skip
@@ -479,13 +519,27 @@ MISTAKES = (
                  _pooled, size=_always(2), step=_always(2)),
     formula_knob("axes-swapped", "y", "stride and pool_size are swapped: the constructor takes the stride first",
                  _pooled, size=_strides, step=_pools),
-    Mistake("border-missing", "y", "the last row and column of y stay 0 where windows fill x: the loops end too early",
-            _last_left_out),
+    Mistake("wrong-operation", "y", "y holds the largest entry of the whole image, not of each window",
+            _of_whole_image),
+    *(input_knob("border-missing", "dLdx", f"{said} not visited where windows fill x: the loops end too early",
+                 partial(_short, axes))
+      for said, axes in (("the last row and column of dLdy are", (2, 3)), ("the last row of dLdy is", (2,)),
+                         ("the last column of dLdy is", (3,)))),
+    *(Mistake("border-missing", "y", f"{said} 0 where windows fill x: the loops end too early",
+              partial(_last_left_out, axes))
+      for said, axes in (("the last row and column of y stay", (2, 3)), ("the last row of y stays", (2,)),
+                         ("the last column of y stays", (3,)))),
     Mistake("upstream-ignored", "dLdx",
             "dLdx only marks the largest entries with 1: multiply by dLdy, and add where windows overlap", _mask),
     formula_knob("not-accumulated", "dLdx", OVERLAP, _routed, keep="window"),
     formula_knob("not-accumulated", "dLdx",
                  "an entry that is the largest of several windows gets one dLdy only: add them", _routed, keep="last"),
+    formula_knob("not-accumulated", "dLdx", "windows overlap, and += with arrays of indices keeps the last of"
+                 " those that are equal: use np.add.at, or add in a loop", _routed, keep="first window"),
+    *(formula_knob("hard-coded-stride", "dLdx", f"dLdy goes to the place of the largest in its window, as if that"
+                   f" began at {where} of x: add i * stride", _routed, place=place)
+      for where, place in (("the first row and column", _always(0)), ("the first row", lambda stride, _: (0, stride)),
+                           ("the first column", lambda stride, _: (stride, 0)))),
     *(formula_knob("hard-coded-stride", "dLdx", said, _routed, **parts)
       for said, step in STEPS for parts in ({"step": step}, {"step": step, "split": _pools}, {"place": step})),
     *(formula_knob("hard-coded-size", "dLdx", said, _routed, **parts)
@@ -507,6 +561,9 @@ MISTAKES = (
             partial(_routed, share=_all_largest)),
     Mistake("no-gradient-to-ties", "dLdx at ties", "where several entries are the largest none takes dLdy",
             partial(_routed, share=_alone)),
+    Mistake("full-gradient-to-ties", "dLdx at ties", MASKED, _masked),
+    Mistake("full-gradient-to-ties", "dLdx at ties", "the first and the last of the largest entries each take all of"
+            " dLdy: choose one", partial(_routed, share=_first_and_last)),
     Mistake("wrong-operation", "dLdx at ties", "dLdx spreads dLdy over the whole window, as for a mean",
             partial(_routed, share=_even)),
 )  # fmt: skip
