@@ -377,8 +377,8 @@ def follows_a_constant_added_to_x(trial: Trial) -> None:
     """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
     far = 2.0**20 if trial.spec.dtype == np.float64 else 2.0**4  # float32 holds sums of the latter
     c = trial.pick("c", [-far, -far, far]) * trial.x[0, 0].size  # a multiple, for averages to be whole
-    layer = trial.layer()
-    trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
+    expected = trial.layer().forward(trial.x) + c  # by another layer: of state other properties tell
+    trial.compare("forward(x + c)", trial.layer().forward(trial.x + c), expected, f" for c = {c:g}")
 
 
 def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
