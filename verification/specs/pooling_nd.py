@@ -404,7 +404,7 @@ def _settings(trial: Trial) -> dict[str, Any]:
 def _frame(trial: Trial, value: float) -> tuple[Array, dict[str, Any]]:
     """Return x in a frame of this value, and the settings without padding."""
     settings = _settings(trial)
-    framed = in_frame(trial.x, settings["padding"], constant_values=value)
+    framed = in_frame(trial.x, settings["padding"], value)
     return framed, {**settings, "padding": like(settings["padding"], 0)}
 
 
