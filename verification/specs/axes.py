@@ -4,7 +4,7 @@ A setting is one number over one axis; over more it is a tuple with a number for
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,10 +80,18 @@ def windows_along(x: Array, kernel_size: Setting, stride: Setting, padding: Sett
     return [(side + 2 * p - d * (k - 1) - 1) // s + 1 for side, (k, s, p, d) in of_axes]
 
 
-def in_frame(x: Array, padding: Setting, **how: Any) -> Array:
-    """Return x with padding before and after each of its last axes, zeros unless `how` says otherwise (np.pad)."""
-    widths = [(p, p) for p in each(padding)]
-    return np.pad(x, [(0, 0)] * (x.ndim - len(widths)) + widths, **how)
+def in_frame(x: Array, padding: Setting, value: float = 0.0) -> Array:
+    """Return x with padding of this value before and after each of its last axes."""
+    return padded(x, [(p, p) for p in each(padding)], value)
+
+
+def padded(x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+    """Return x with so many entries of this value before and after each of its last axes, faster than np.pad does."""
+    outer, sides = x.shape[: -len(widths)], x.shape[-len(widths) :]
+    of_axes = [(before, before + side, after) for (before, after), side in zip(widths, sides, strict=True)]
+    result = np.full((*outer, *(stop + after for _, stop, after in of_axes)), value)
+    result[last(slice(start, stop) for start, stop, _ in of_axes)] = x
+    return result
 
 
 def without_frame(framed: Array, padding: Setting, shape: tuple[int, ...]) -> Array:

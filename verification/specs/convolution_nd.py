@@ -27,6 +27,7 @@ from verification.specs.axes import (
     last,
     like,
     narrower_than_the_window,
+    padded,
     setting,
     sides_of,
     sizes_divide,
@@ -196,14 +197,14 @@ def correlation(
     """x (n, c, ...), W (f, c / groups, ...), b (f,) -> y (n, f, (side + 2 p - d (k - 1) - 1) // s + 1, ...).
 
     Source: scipy.signal.correlate of the channels of a group, each in its frame of zeros, with one filter that has
-    zeros in its gaps, at every place; of these sums every stride-th is taken.
+    zeros in its gaps, at every place of every image; of these sums every stride-th is taken.
     """
-    framed, gapped = in_frame(x, padding), with_gaps(W, dilation)
+    framed, gapped, of_group = in_frame(x, padding), with_gaps(W, dilation), W.shape[1]
     y = np.empty((len(x), len(W), *windows_along(x, setting(W.shape[2:]), stride, padding, dilation)))
-    for n, f in np.ndindex(y.shape[:2]):
-        first = f // (len(W) // groups) * W.shape[1]
-        (sums,) = correlate(framed[n, first : first + W.shape[1]], gapped[f], "valid", "direct")
-        y[n, f] = sums[every(stride)] + b[f]
+    for f in range(len(W) if len(x) else 0):
+        first = f // (len(W) // groups) * of_group
+        sums = correlate(framed[:, first : first + of_group], gapped[f : f + 1], "valid", "direct")
+        y[:, f] = sums[:, 0][every(stride)] + b[f]
     return y
 
 
@@ -244,7 +245,7 @@ def canvas(x: Array, u: Array, kernel: Sequence[int], stride: Setting, padding: 
         (p, max(p, (count - 1) * s + d * (k - 1) + 1 - side - p))
         for side, count, (k, s, p, d) in zip(x.shape[-axes:], u.shape[-axes:], settings, strict=True)
     ]
-    return np.pad(x, [(0, 0)] * (x.ndim - axes) + widths)
+    return padded(x, widths)
 
 
 def tap(entry: Sequence[int], u: Array, stride: Setting, dilation: Setting) -> Any:
@@ -389,7 +390,7 @@ def _forward(trial: Trial, settings: Settings) -> Array | None:
     before, room = each(settings["padding"]), each(trial.case.settings["padding"])
     if any(b > 2 * r for b, r in zip(before, room, strict=True)):
         return None
-    framed = np.pad(x, [(0, 0), (0, 0), *((b, 4 * r + 9) for b, r in zip(before, room, strict=True))])
+    framed = padded(x, [(b, 4 * r + 9) for b, r in zip(before, room, strict=True)])
     y = correlation(framed, at["W"], at["b"], **{**settings, "padding": like(settings["padding"], 0)})
     y = y[tuple(map(slice, trial.y.shape))]
     return y if y.shape == trial.y.shape else None
@@ -462,7 +463,7 @@ def first_biases(trial: Trial) -> Array:
 
 def _edge_repeated(trial: Trial) -> Array:
     at, settings = trial.arguments, trial.case.settings
-    framed = in_frame(trial.x, settings["padding"], mode="edge")
+    framed = np.pad(trial.x, [(0, 0), (0, 0), *((p, p) for p in each(settings["padding"]))], mode="edge")
     return correlation(framed, at["W"], at["b"], **{**settings, "padding": like(settings["padding"], 0)})
 
 

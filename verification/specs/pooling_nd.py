@@ -377,8 +377,8 @@ def follows_a_constant_added_to_x(trial: Trial) -> None:
     """forward(x + c) == forward(x) + c, for c so far below zero that all entries are negative, or above."""
     far = 2.0**20 if trial.spec.dtype == np.float64 else 2.0**4  # float32 holds sums of the latter
     c = trial.pick("c", [-far, -far, far]) * trial.x[0, 0].size  # a multiple, for averages to be whole
-    layer = trial.layer()
-    trial.compare("forward(x + c)", layer.forward(trial.x + c), layer.forward(trial.x) + c, f" for c = {c:g}")
+    expected = trial.layer().forward(trial.x) + c  # by another layer: of state other properties tell
+    trial.compare("forward(x + c)", trial.layer().forward(trial.x + c), expected, f" for c = {c:g}")
 
 
 def _same_sums(trial: Trial, dLdx: Array, dLdy: Array, where: str) -> None:
@@ -404,7 +404,7 @@ def _settings(trial: Trial) -> dict[str, Any]:
 def _frame(trial: Trial, value: float) -> tuple[Array, dict[str, Any]]:
     """Return x in a frame of this value, and the settings without padding."""
     settings = _settings(trial)
-    framed = in_frame(trial.x, settings["padding"], constant_values=value)
+    framed = in_frame(trial.x, settings["padding"], value)
     return framed, {**settings, "padding": like(settings["padding"], 0)}
 
 

@@ -14,7 +14,7 @@ from verification.case import Array, Case, unusual, whole
 from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
-from verification.specs.axes import column, fitted
+from verification.specs.axes import column, fitted, padded
 from verification.specs.convolution_nd import (
     Settings,
     bad_arguments,
@@ -156,7 +156,7 @@ def transposed2d(
     """
     (n, c), of_group = x.shape[:2], W.shape[1]
     gapped, apart = with_gaps(W, dilation), with_gaps(x, stride)
-    apart = np.pad(apart, [(0, 0), (0, 0), *((0, more) for more in output_padding)])
+    apart = padded(apart, [(0, more) for more in output_padding])
     y = np.zeros((n, of_group * groups, *(a + g - 1 for a, g in zip(apart.shape[2:], gapped.shape[2:], strict=True))))
     for i, channel, k in np.ndindex(n, c, of_group):
         y[i, channel // (c // groups) * of_group + k] += convolve2d(apart[i, channel], gapped[channel, k])
@@ -249,7 +249,7 @@ def _output_padding_first(trial: Trial) -> Array:
     """Return y if the rows and columns of output_padding came first."""
     settings = trial.case.settings
     (p, q), (h, w) = settings["padding"], trial.y.shape[2:]
-    y = np.pad(_bare(trial, settings), [(0, 0), (0, 0), *((more, 0) for more in settings["output_padding"])])
+    y = padded(_bare(trial, settings), [(more, 0) for more in settings["output_padding"]])
     return np.asarray(y[:, :, p : p + h, q : q + w] + column(trial.arguments["b"], 2))
 
 
