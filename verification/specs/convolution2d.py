@@ -16,11 +16,13 @@ from verification.choices import Choices, batch, counts, inner, side
 from verification.explain.knobs import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
+from verification.specs.same_padding import takes_same_padding
 from verification.trial import Trial
 
 Pair = tuple[int, int]
 
 
+@takes_same_padding(0.0, "groups_work_side_by_side")
 def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer with stride, padding, dilation and groups.
 
@@ -28,6 +30,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function. All but the channels and groups are pairs (height, width).
     The layer takes x (n, in_channels, h, w), has the parameters W (out_channels, in_channels / groups,
     kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """

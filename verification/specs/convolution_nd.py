@@ -16,11 +16,13 @@ from verification.explain.knobs import Mistake
 from verification.spec import LayerSpec
 from verification.specs.convolution2d import fitted, grouped, interleaved, reduced
 from verification.specs.refused import backprop_of, forward_of, grown
+from verification.specs.same_padding import takes_same_padding
 from verification.trial import Trial
 
 Setting = int | tuple[int, ...]
 
 
+@takes_same_padding(0.0)
 def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over one axis, with stride, padding, dilation and groups.
 
@@ -28,6 +30,7 @@ def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function; all are whole numbers. The layer takes x (n, in_channels, w), has
     the parameters W (out_channels, in_channels / groups, k) and b (out_channels,), and backprop returns
     (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, width; bias=False.
     """
     table = {"kernel_size": counts(1, 4), "stride": counts(1, 3), "padding": counts(0, 2, least=0),
@@ -36,6 +39,7 @@ def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _convolution("convolution1d", implementation, only, table, realistic, 10**6)
 
 
+@takes_same_padding(0.0)
 def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over three axes, with stride, padding, dilation and groups.
 
@@ -43,6 +47,7 @@ def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function. All but the channels and groups are triples (depth, height,
     width). The layer takes x (n, in_channels, d, h, w), has the parameters W (out_channels,
     in_channels / groups, kd, kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, depth, height and width of x;
     square=True; bias=False.
     """

@@ -17,10 +17,12 @@ from verification.explain.knobs import Mistake
 from verification.spec import BadArgument, LayerSpec
 from verification.specs.convolution2d import Pair, at_most, fitted, sizes_divide
 from verification.specs.refused import backprop_of, forward_of, grown, narrower_than_the_window
+from verification.specs.same_padding import takes_same_padding
 from verification.strategies import spaced, tied
 from verification.trial import Trial
 
 
+@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
 def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer with stride and padding.
 
@@ -28,6 +30,7 @@ def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     itself or a function. Padding is at most half the kernel and counts as minus infinity. x is
     (n, c, h, w), and backprop returns dLdx. Where several entries of a window are the largest, backprop
     may split dLdy over them in any way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, height, width;
     square=True.
     """

@@ -18,6 +18,7 @@ from verification.spec import BadArgument, LayerSpec
 from verification.specs.convolution2d import at_most, fitted
 from verification.specs.convolution_nd import Setting, each, last, narrower, setting, sides_of
 from verification.specs.refused import backprop_of, forward_of, grown
+from verification.specs.same_padding import takes_same_padding
 from verification.strategies import spaced, tied
 from verification.trial import Trial
 
@@ -34,6 +35,7 @@ WIDEST = {(1, False): 20, (1, True): 10, (3, False): 8, (3, True): 4}
 are exact."""
 
 
+@takes_same_padding(-np.inf)
 def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over one axis.
 
@@ -41,11 +43,13 @@ def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     function. Padding is at most half the kernel and counts as minus infinity. x is (n, c, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, width.
     """
     return _max_pooling("max_pooling1d", implementation, only, 1)
 
 
+@takes_same_padding(-np.inf)
 def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over three axes.
 
@@ -53,6 +57,7 @@ def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Padding is at most half the kernel and counts as minus infinity. x is (n, c, d, h, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, depth, height and width;
     square=True.
     """

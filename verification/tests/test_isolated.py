@@ -122,6 +122,8 @@ def test_settings_keep_their_types():
 class Channels:
     """x W + b with b (1, f), by another name; its gradients are in attributes."""
 
+    W: Any
+
     def __init__(self, units):
         assert isinstance(units, int)
 
