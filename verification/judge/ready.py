@@ -14,12 +14,12 @@ from verification.judge.session import plain
 from verification.report import Report
 from verification.spec import LayerSpec, SpecError
 
-WORDS = {"true": True, "false": False, "int": int}
+WORDS = {"true": True, "false": False, "int": int, "same": "same"}
 """Values of keywords that are no literals."""
 
 
 def settings_of(given: Sequence[str]) -> dict[str, Any]:
-    """Return the keywords of NAME=VALUE texts: numbers, true, false, pairs and lists; SpecError for anything else."""
+    """Return the keywords of NAME=VALUE texts: numbers, words, pairs and lists; SpecError for anything else."""
     settings = {}
     for text in given:
         name, equals, value = text.partition("=")

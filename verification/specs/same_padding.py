@@ -119,7 +119,7 @@ def _same(base: LayerSpec, value: float, properties: tuple[str, ...]) -> LayerSp
         return reference(**given)
 
     arrays = ("y", *(f"dLd{name}" for name in base.gradients if name != "b"))
-    ends = "has more padding before x than after it where it is odd; with padding='same' one more comes after x"
+    ends = "is as with more padding before x than after it where it is odd; with padding='same' one more comes after x"
     return replace(
         base,
         cases=base.cases.map(same),

@@ -87,7 +87,10 @@ reduction: Any = "average"
         (lambda: hard_sigmoid(HardSigmoid, slope=0), "slope should be positive, but it is 0"),
         (lambda: rms_normalization(Rms, eps=-1.0), "eps should be positive, but it is -1.0"),
         (lambda: squared_error(Multiply, reduction), "reduction should be one of mean, sum, none"),
-        (lambda: replace(multiply(Multiply), inputs=("k",)), r"inputs should be among the parameters, \('h',\)"),
+        (
+            lambda: replace(multiply(Multiply), inputs=("k",)),
+            r"inputs should be among the parameters and constants, \('h',\)",
+        ),
     ],
 )
 def test_what_does_not_fit_is_said(declare, said):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from verification import SpecError, check, convolution1d, convolution2d, max_pooling1d, max_pooling2d
+from verification.judge.ready import settings_of
 from verification.specs.same_padding import frame
 
 THOROUGH = settings().max_examples > 100
@@ -132,10 +133,10 @@ def test_a_right_layer_passes(spec, layer, only):
 
 @pytest.mark.parametrize(
     ("spec", "layer", "only", "said"),
-    [(convolution2d, MoreBefore, CONVOLUTION, "y has more padding before x than after it"),
+    [(convolution2d, MoreBefore, CONVOLUTION, "y is as with more padding before x than after it"),
      (max_pooling1d, PaddedWithZeros, {"padding": "same"}, "y has padding that counts as 0"),
-     (max_pooling2d, MoreBeforeMax, {"padding": "same"}, "y has more padding before x than after it"),
-     (convolution1d, CutFromTheCorner, CONVOLUTION, "dLdx is wrong")][: 4 if THOROUGH else 2],
+     (max_pooling2d, MoreBeforeMax, {"padding": "same"}, "y is as with more padding before x than after it"),
+     (convolution1d, CutFromTheCorner, CONVOLUTION, "dLdx is wrong")][: 4 if THOROUGH else 1],
 )  # fmt: skip
 def test_what_is_wrong_is_told(spec, layer, only, said):
     assert check(spec(layer, **only), examples=10).causes[0].headline.startswith(said)
@@ -144,3 +145,7 @@ def test_what_is_wrong_is_told(spec, layer, only, said):
 def test_any_other_text_is_refused():
     with pytest.raises(SpecError, match=r"padding should be .* or .same., but it is 'valid'"):
         convolution2d(Convolution, padding="valid")
+
+
+def test_the_command_takes_the_word():
+    assert settings_of(["padding=same", "stride=1"]) == {"padding": "same", "stride": 1}
