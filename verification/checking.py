@@ -64,8 +64,8 @@ def check(
         raise ValueError(f"examples should be at least 1, but it is {examples}")
     if not seconds > 0:
         raise ValueError(f"seconds should be a number above 0, but it is {seconds}")
-    examine(spec)
     spec = replace(in_a_fork(spec) if isolated else spec, clock=Clock(seconds))
+    examine(spec)
     spec = with_named_values(spec)
     for limit in spec.restrictions:
         limit.drawn = limit.excluded = 0

@@ -20,6 +20,7 @@ from verification.adapters.options import INPUT_SHAPE, LEARNING_RATE, Options, e
 from verification.adapters.spelling import AdaptedSpelling
 from verification.adapters.step import Step
 from verification.case import Array, Case
+from verification.failure import Stopped
 from verification.instance import Instance
 from verification.spec import LayerSpec, SpecError
 
@@ -151,5 +152,5 @@ class AdaptedObject(Adapted):
             spec.home(self, spec, case.settings, case.arrays)
         except SpecError:
             raise
-        except Exception:  # the layer's own, which is for a property to tell
+        except (Exception, Stopped):  # the layer's own, which is for a property to tell
             return

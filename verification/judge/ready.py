@@ -15,7 +15,7 @@ from verification.judge.session import plain
 from verification.judge.verdict import FileVerdict, LayerVerdict
 from verification.spec import LayerSpec, SpecError
 
-WORDS = {"true": True, "false": False, "int": int}
+WORDS = {"true": True, "false": False, "int": int, "same": "same"}
 """Values of keywords that are no literals."""
 
 RANGE = re.compile(r"range\((\d+), ?(\d+)\)")
@@ -23,7 +23,7 @@ RANGE = re.compile(r"range\((\d+), ?(\d+)\)")
 
 
 def settings_of(given: Sequence[str]) -> dict[str, Any]:
-    """Return the keywords of NAME=VALUE texts: numbers, pairs, lists, ranges, true, false and int; or SpecError."""
+    """Return the keywords of NAME=VALUE texts: numbers, words, pairs, lists and ranges; SpecError for anything else."""
     settings = {}
     for text in given:
         name, equals, value = text.partition("=")

@@ -35,9 +35,11 @@ from verification.specs.axes import (
     without_frame,
 )
 from verification.specs.refused import backprop_of, forward_of, grown
+from verification.specs.same_padding import takes_same_padding
 from verification.trial import Trial
 
 
+@takes_same_padding(0.0, "groups_work_side_by_side")
 def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over one axis, with stride, padding, dilation and groups.
 
@@ -45,12 +47,14 @@ def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function; all are whole numbers. The layer takes x (n, in_channels, w), has
     the parameters W (out_channels, in_channels / groups, k) and b (out_channels,), and backprop returns
     (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, width; bias=False.
     """
     realistic = {"channels": 4, "filters": 4, "kernel_size": 5, "stride": 2, "padding": 2, "dilation": 2, "extra": 200}
     return _convolution("convolution1d", implementation, only, 1, realistic)
 
 
+@takes_same_padding(0.0, "groups_work_side_by_side")
 def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer with stride, padding, dilation and groups.
 
@@ -58,6 +62,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function. All but the channels and groups are pairs (height, width).
     The layer takes x (n, in_channels, h, w), has the parameters W (out_channels, in_channels / groups,
     kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, height and width of the
     image; square=True; bias=False.
     """
@@ -66,6 +71,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _convolution("convolution2d", implementation, only, 2, realistic)
 
 
+@takes_same_padding(0.0, "groups_work_side_by_side")
 def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over three axes, with stride, padding, dilation and groups.
 
@@ -73,6 +79,7 @@ def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     layer: the class itself or a function. All but the channels and groups are triples (depth, height,
     width). The layer takes x (n, in_channels, d, h, w), has the parameters W (out_channels,
     in_channels / groups, kd, kh, kw) and b (out_channels,), and backprop returns (dLdx, dLdW, dLdb).
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, depth, height and width of x;
     square=True; bias=False.
     """

@@ -31,6 +31,7 @@ from verification.specs.axes import (
     windows_along,
 )
 from verification.specs.refused import backprop_of, forward_of, grown
+from verification.specs.same_padding import takes_same_padding
 from verification.strategies import spaced, tied
 from verification.trial import Trial
 
@@ -49,6 +50,7 @@ WIDEST = {1: 20, 2: 12, 3: 8}
 float64; in float32 half of it."""
 
 
+@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
 def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over one axis.
 
@@ -56,11 +58,13 @@ def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     function. Padding is at most half the kernel and counts as minus infinity. x is (n, c, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, width.
     """
     return _max_pooling("max_pooling1d", implementation, only, 1)
 
 
+@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
 def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer with stride and padding.
 
@@ -68,12 +72,14 @@ def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     itself or a function. Padding is at most half the kernel and counts as minus infinity. x is
     (n, c, h, w), and backprop returns dLdx. Where several entries of a window are the largest, backprop
     may split dLdy over them in any way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, height, width;
     square=True.
     """
     return _max_pooling("max_pooling2d", implementation, only, 2)
 
 
+@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
 def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over three axes.
 
@@ -81,6 +87,7 @@ def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     Padding is at most half the kernel and counts as minus infinity. x is (n, c, d, h, w), and backprop
     returns dLdx. Where several entries of a window are the largest, backprop may split dLdy over them in any
     way, but not give all of it to each.
+    padding="same" is that of tf.nn.convolution (specs/same_padding.py).
     Keywords restrict what is tried (`verification.choices`): these settings, batch, channels, depth, height and width;
     square=True.
     """

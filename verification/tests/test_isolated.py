@@ -178,6 +178,17 @@ def test_what_adapted_has_made_runs_in_a_fork(layer, monkeypatch):
     assert there.passed == (layer is Channels)
 
 
+class CrashesWhenBuilt(Channels):
+    def build(self, input_shape):
+        ctypes.string_at(0)
+
+
+def test_a_crash_of_the_constructor_is_a_finding():
+    spec = replace(dense(adapted(CrashesWhenBuilt, **OPTIONS)), realistic=None)
+    causes = check(spec, examples=1, isolated=True).causes
+    assert causes[0].message.endswith("ended its process: killed by signal 11 (segmentation fault)")
+
+
 def test_an_option_that_does_not_fit_is_said_of_a_layer_in_a_fork():
     with pytest.raises(SpecError, match="backprop should be a method of Channels, but it has no backward: it has"):
         check(dense(adapted(Channels, **{**OPTIONS, "backprop": "backward(dLdy)"})), isolated=True)
