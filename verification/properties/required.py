@@ -1,5 +1,7 @@
 """Properties required of every layer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from verification.case import Array
@@ -29,7 +31,21 @@ def backprop_matches_directional_differences(trial: Trial) -> None:
     if change is None or not agrees(trial, name, gradient, at, v, change):
         for one, to in zip(y, points, strict=True):
             trial.compare("forward(x)", one, trial.reference(**to), ": backprop is not its gradient")
-        raise PropertyFailed(f"forward and backprop contradict each other: dLd{name} is not the gradient of forward")
+        said = f"forward and backprop contradict each other: dLd{name} is not the gradient of forward"
+        raise PropertyFailed(said, shows=_both_sides(trial, name, gradient, [to[name] for to in points], y))
+
+
+def _both_sides(trial: Trial, name: str, gradient: Array, moved: Sequence[Array], y: Sequence[Array]) -> str:
+    """Return the expression of two numbers that should be equal: how y and the argument change, weighted."""
+    if not trial.script:
+        return ""
+    dLdy, *to = (trial.script.array("dLdy", trial.spec.given(trial.dLdy)), *map(trial.expression, y))
+    at = [trial.script.array(name, trial.spec.given(array)) for array in moved]
+    change, moves = (
+        "{} - {}".format(*names) if len(names) == 2 else "8 * ({} - {}) - ({} - {})".format(*names)
+        for names in (to, at)
+    )
+    return f"np.sum({dLdy} * ({change})), np.sum({trial.expression(gradient)} * ({moves}))"
 
 
 def backprop_is_the_adjoint(trial: Trial) -> None:

@@ -9,6 +9,7 @@ from hypothesis import settings
 from verification import check, convolution, max_pooling
 from verification.catalogue import SECTIONS
 from verification.drawing import quiet
+from verification.named import with_named_values
 from verification.properties import properties
 from verification.search import search
 from verification.tests.scripts import assert_shows
@@ -23,7 +24,7 @@ PROFILE = quiet(50)
 
 @pytest.mark.parametrize(("ready", "bug"), SOME, ids=lambda value: getattr(value, "name", None) or value.__name__)
 def test_the_script_of_a_planted_bug_shows_what_is_wrong(ready, bug):
-    spec = ready(bug.layer)
+    spec = with_named_values(ready(bug.layer))
     items = sorted(properties(spec), key=lambda item: item.name != bug.caught_by)
     outcomes = (search(spec, item, PROFILE, seed=0) for item in items if item.name == bug.caught_by or item.plain)
     outcome = next(outcome for outcome in outcomes if outcome.failure)
