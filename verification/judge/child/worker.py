@@ -16,6 +16,7 @@ An answer is {"nonce", "result"}, or {"nonce", "raised": {"type", "base", "messa
 raised, where "made" is false if it was by the making of the layer.
 
     load filename wanted seed                    run the file, which is the array; return what it defines
+    seed seed                                    set the random state
     call layer method places                     call a method; return what it returns
     call_and_hold layer method numbers places    the same, but hold what it returns; return how many items, or null
     get layer name []                            return an attribute
@@ -126,10 +127,14 @@ class Worker:
 
     # The steps
 
-    def do_load(self, filename: str, wanted: list[str], seed: int) -> dict[str, Any]:
-        """Run the submission's definitions; say which of the classes wanted are there."""
+    def do_seed(self, seed: int) -> None:
+        """Set the random state that layers draw from."""
         np.random.seed(seed)
         random.seed(seed)
+
+    def do_load(self, filename: str, wanted: list[str], seed: int) -> dict[str, Any]:
+        """Run the submission's definitions; say which of the classes wanted are there."""
+        self.do_seed(seed)
         try:
             source = next(self.given).tobytes()
             self.namespace, notes = definitions.run(source, filename, wanted)
@@ -148,8 +153,7 @@ class Worker:
 
     def do_run_alone(self, filename: str, seed: int) -> dict[str, Any]:
         """Run the whole file by itself; return what it raised. It prints what its accuracy test prints."""
-        np.random.seed(seed)
-        random.seed(seed)
+        self.do_seed(seed)
         raised = definitions.run_alone(next(self.given).tobytes(), filename)
         return {"raised": None if raised is None else self.raised(raised)}
 
