@@ -94,7 +94,9 @@ class IsolatedLayer(RemoteLayer):
 
 
 class Fork(Child):
-    """The fork, as the judge's children are asked."""
+    """The fork, as the judge's children are asked; it stays in the folder of this process."""
+
+    needs_folder = False
 
     def __init__(self, limits: Limits, make: Callable[..., Any]) -> None:
         self.make = make
