@@ -3,6 +3,7 @@
 import gc
 import os
 
+import pytest
 from hypothesis import settings
 
 # One thread: arrays as small as these gain nothing from a second, and torch's waits for work at full speed.
@@ -13,6 +14,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("default", max_examples=100, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile("default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that fork first: once another test has loaded torch, a fork takes five times as long."""
+    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
 
 
 def pytest_collection_finish() -> None:

@@ -104,7 +104,9 @@ class IsolatedLayer(RemoteLayer):
 
 
 class Fork(Child):
-    """The fork, as the judge's children are asked."""
+    """The fork, as the judge's children are asked; it stays in the folder of this process."""
+
+    needs_folder = False
 
     def __init__(self, limits: Limits, adapter: Adapted, spec: LayerSpec) -> None:
         self.worker = partial(_Worker, adapter, spec)

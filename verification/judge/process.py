@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol
 
 from verification.case import Array
 from verification.failure import Stopped
@@ -68,6 +68,9 @@ class Child:
     output       the first that it printed
     late         whether it was ended for taking too long
     """
+
+    needs_folder: ClassVar[bool] = True
+    """Whether it works in an empty folder of its own, where no sandbox gives it one."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits, self.isolation, self.output, self.late = limits, "", bytearray(), False
@@ -131,7 +134,7 @@ class Child:
 
     def _start(self, wrapped: list[str]) -> bool:
         """Start the child and wait for its first word; return whether it came."""
-        folder = None if wrapped else tempfile.mkdtemp(prefix="layerproof-")
+        folder = tempfile.mkdtemp(prefix="layerproof-") if self.needs_folder and not wrapped else None
         answers, written = os.pipe()
         output, printed = os.pipe()
         with contextlib.suppress(OSError, AttributeError):

@@ -198,6 +198,13 @@ class Submission:
         assert session
         return RemoteLayer(session, name, list(args), kwargs)
 
+    def seed_again(self) -> None:
+        """Have layers draw the same from now on, whatever was drawn before; Stopped if the child ends over it."""
+        if self._session is None or not self._session.child.alive:
+            self._load()
+        assert self._session
+        self._session.ask("seeding", "seed", self.seed % 2**32)
+
     def run_alone(self) -> tuple[list[str], str, bool]:
         """Run the whole file by itself in a new child; return the lines that its accuracy test printed.
 

@@ -38,7 +38,7 @@ def facts(spec):
 
 
 @pytest.mark.parametrize(
-    ("ready", "bug"), BUGS[:: 7 if THOROUGH else 211], ids=lambda value: getattr(value, "name", None) or value.__name__
+    ("ready", "bug"), BUGS[:: 7 if THOROUGH else 400], ids=lambda value: getattr(value, "name", None) or value.__name__
 )
 def test_other_words_find_the_same(ready, bug, monkeypatch):
     spec = replace(ready(bug.layer), realistic=None)

@@ -18,6 +18,7 @@ from verification.properties import properties
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork"),
     pytest.mark.usefixtures("undiagnosed"),
+    pytest.mark.forks,
 ]
 
 

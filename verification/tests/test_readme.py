@@ -17,11 +17,13 @@ LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
 def examples():
-    """Return (page, line, code, text) of every block of code."""
+    """Yield page, line, code and text of every block of code."""
     for page in PAGES:
         content = page.read_text(encoding="utf-8")
         for block in CODE_AND_TEXT.finditer(content):
-            yield page.relative_to(ROOT), content.count("\n", 0, block.start(1)), block[1], block[2] or ""
+            marks = [pytest.mark.forks] if "isolated=True" in block[1] else []
+            line = content.count("\n", 0, block.start(1))
+            yield pytest.param(page.relative_to(ROOT), line, block[1], block[2] or "", marks=marks)
 
 
 EXAMPLES = list(examples())

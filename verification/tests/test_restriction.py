@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("verdict_only")
 
 RIGHT: dict[str, Any] = {section.spec.__name__: section.variants[0] for section in SECTIONS}
 THOROUGH = settings().max_examples > 100
-DRAWN = 200 if THOROUGH else 30
+DRAWN = 200 if THOROUGH else 12
 RIGHT["softmax_cross_entropy"] = RIGHT["softmax_cross_entropy_mean"]
 
 

@@ -36,6 +36,7 @@ A place says where an array is found:
 The steps:
 
     load filename wanted seed                    run the file, which is the array; return what it defines
+    seed seed                                    set the random state
     call layer method places                     call a method; return what it returns
     call_and_hold layer method numbers places    the same, but hold what it returns; return how many items, or null
     get layer name []                            return an attribute

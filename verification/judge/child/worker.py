@@ -99,10 +99,14 @@ class Worker:
 
     # The steps
 
-    def do_load(self, filename: str, wanted: list[str], seed: int) -> dict[str, Any]:
-        """Run the submission's definitions; say which of the classes wanted are there."""
+    def do_seed(self, seed: int) -> None:
+        """Set the random state that layers draw from."""
         np.random.seed(seed)
         random.seed(seed)
+
+    def do_load(self, filename: str, wanted: list[str], seed: int) -> dict[str, Any]:
+        """Run the submission's definitions; say which of the classes wanted are there."""
+        self.do_seed(seed)
         try:
             source = next(self.given).tobytes()
             self.namespace, notes = definitions.run(source, filename, wanted)
@@ -122,8 +126,7 @@ class Worker:
 
     def do_run_alone(self, filename: str, seed: int) -> dict[str, Any]:
         """Run the whole file by itself; return what it raised. It prints what its accuracy test prints."""
-        np.random.seed(seed)
-        random.seed(seed)
+        self.do_seed(seed)
         raised = definitions.run_alone(next(self.given).tobytes(), filename)
         return {"raised": None if raised is None else self.raised(raised)}
 

@@ -15,7 +15,7 @@ from verification.case import Case
 from verification.failure import Stopped
 from verification.judge.process import Child, Limits
 from verification.judge.remote import Submission
-from verification.judge.verdict import FileVerdict, judge
+from verification.judge.verdict import FileVerdict, _accuracies, judge
 from verification.properties import Collected, properties
 from verification.spec import LayerSpec
 from verification.trial import Trial
@@ -114,6 +114,15 @@ def test_a_layer_in_a_child_gets_the_verdict_that_it_gets_here(name, explained, 
     assert [replace(cause, counterexample=None) for cause in found.causes] == [
         replace(cause, counterexample=None) for cause in expected.causes
     ]
+
+
+def test_the_accuracy_does_not_depend_on_what_was_drawn_before():
+    convolution = KINDS[0]
+    (name,) = convolution.classes
+    submission = Submission(RIGHT.encode(), "hw4_nn.py", (name,), 0, PATIENT)
+    first, second = (_accuracies(submission, submission.make(name), convolution, 0) for _ in range(2))
+    submission.close()
+    assert first == second
 
 
 def test_a_right_file_passes_and_its_accuracy_test_does_not_run():
