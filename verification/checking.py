@@ -1,8 +1,11 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 from hypothesis import strategies as st
@@ -29,6 +32,7 @@ from verification.properties.required import (
 from verification.report import Report
 from verification.search import Outcome, search, smallest, survey
 from verification.spec import LayerSpec, Property
+from verification.tried import line
 
 SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
 """Properties that compare two answers to the same values: what they find is no plain answer that is wrong."""
@@ -142,8 +146,20 @@ def report_on(
     changes = [cause for cause in changes if not any(_covers(spec, one, cause) for one in plain)]
     verdicts = tuple(_report(spec, item, outcome) for item, outcome in outcomes.items())
     return Report(
-        spec.name, verdicts, tuple(_told_once([*plain, *changes])), strict, limited=_limited(spec, outcomes), grid=grid
+        spec.name,
+        verdicts,
+        tuple(_told_once([*plain, *changes])),
+        strict,
+        limited=_limited(spec, outcomes),
+        grid=grid,
+        tried=_tried(outcomes),
     )
+
+
+def _tried(outcomes: Mapping[Collected, Outcome]) -> str:
+    """Say what was tried: of each kind of case as many as some property was judged on."""
+    most = reduce(or_, (outcome.tried for outcome in outcomes.values()), Counter[str]())
+    return line(max((outcome.judged for outcome in outcomes.values()), default=0), most)
 
 
 def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:

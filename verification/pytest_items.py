@@ -8,7 +8,7 @@ from traceback import format_exc
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from verification.case import Case
@@ -23,6 +23,7 @@ from verification.search import Outcome
 from verification.show.text import blocks
 from verification.spec import LayerSpec
 from verification.trial import Trial
+from verification.tried import tried
 
 
 class HardeningWarning(UserWarning):
@@ -64,6 +65,7 @@ def verify(
             pytest.fail(f"{spec.name}: {problem}", pytrace=False)
         case = data.draw(collected.cases)
         trial, outcome = Trial(specs[collected], case), outcomes[collected]
+        before = outcome.judged
         try:
             outcome.count(trial, collected)
         except NotTried as reason:
@@ -79,6 +81,8 @@ def verify(
         # What failed once has failed, though it may pass when Hypothesis tries it again.
         if failed and _key(collected, case) in failed:
             raise Failed(spec, collected, trial.used)
+        for kind in tried(trial) if outcome.judged > before else []:
+            event(kind)
         if outcome.examples >= profile.max_examples and outcome.why_not_judged:
             pytest.skip(f"{spec.name}: not judged: {outcome.why_not_judged}")
 

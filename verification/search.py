@@ -5,9 +5,10 @@ becomes so, and what has to be larger as small as it can be. A seed gives the sa
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -23,6 +24,7 @@ from verification.properties import Collected
 from verification.script import LITERAL_ENTRIES, Script
 from verification.spec import LayerSpec
 from verification.trial import HERE, PLACE, Trial
+from verification.tried import tried
 
 FEW = 4
 """Large entries, at most, that are made smaller one by one."""
@@ -55,6 +57,8 @@ class Outcome:
     """Arrays whose plain answers were wrong for any example."""
     unjudged: str = ""
     """Why the last example that was not judged was not, unless the plain answers are wrong."""
+    tried: Counter[str] = field(default_factory=Counter)
+    """Of the examples that were judged, what they were like."""
     noted: str = ""
     """The array that is wrong for `case`, if another property has found that."""
 
@@ -68,10 +72,12 @@ class Outcome:
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
         trial.rounded = 0.0
+        trial.chosen.clear()
         try:
             item.check(trial)
             self.judged += 1
             self.telling += trial.case.seed > 1
+            self.tried.update(tried(trial))
         except NotJudged as reason:
             self.unjudged = str(reason)
         except TimeUp:

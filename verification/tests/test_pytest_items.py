@@ -96,6 +96,10 @@ def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(statistics):
     assert "7 passing, 0 failing, and 0 invalid test cases" in statistics["seven"]
 
 
+def test_statistics_say_what_was_tried(statistics):
+    assert re.search(r"Events:\n(.*\n)*? +\* \d+\.\d+%, one image\n", statistics["seven"])
+
+
 def test_the_profile_named_on_the_command_line_is_in_force(statistics):
     assert "4 passing, 0 failing, and 0 invalid test cases" in statistics["few"]
     assert "max_examples=4" in statistics["few"]
