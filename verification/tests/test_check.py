@@ -13,7 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import Case, check, convolution, max_pooling, softmax
+from verification import Case, check, convolution, global_average_pooling, max_pooling, softmax
+from verification.case import whole
 from verification.catalogue.convolution import BUGS as CONVOLUTION_BUGS
 from verification.catalogue.convolution import FFT, Einsum
 from verification.catalogue.max_pooling import BUGS as MAX_POOLING_BUGS
@@ -21,6 +22,7 @@ from verification.drawing import quiet
 from verification.failure import Entry, PropertyFailed
 from verification.properties import properties
 from verification.search import explain, search
+from verification.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("undiagnosed")
 
@@ -327,3 +329,30 @@ def test_what_was_not_judged_was_not_tried():
             return 2 * super().backprop(x, dLdy) + 1
 
     assert "memory layouts" not in check(max_pooling(Wrong), examples=5).tried
+
+
+@pytest.mark.parametrize(("dtype", "right"), [(np.float32, True), (np.float16, False)])
+def test_bytes_may_be_taken_to_float32_whose_rounding_is_bounded(dtype, right):
+    class Average:
+        def forward(self, x):
+            x = x.astype(dtype) if x.dtype == np.uint8 else x
+            return np.asarray(x.sum(axis=(2, 3)) / (x.shape[2] * x.shape[3])).astype(np.promote_types(x.dtype, "f4"))
+
+        def backprop(self, x, dLdy):
+            return dLdy[:, :, None, None] * np.ones(x.shape) / (x.shape[2] * x.shape[3])
+
+    spec = global_average_pooling(Average)
+    (item,) = [item for item in properties(spec) if item.name == "integers_count_as_real_numbers"]
+
+    def judged(seed):
+        x = whole("x", seed, (1, 1, 3, 2)) + 128
+        trial = Trial(spec, Case({"x": x}, seed=seed, picked={"kind of integer": np.uint8}))
+        try:
+            item.function(trial)
+        except PropertyFailed as failure:
+            return failure.sentence
+        return ""
+
+    said = {judged(seed) for seed in range(3, 40)} - {""}
+    by_more = "forward(x) for x of uint8 is wrong, by more than rounding in float32 can explain: computed in less?"
+    assert said == (set() if right else {by_more})
