@@ -64,7 +64,7 @@ class IsolatedMake:
 
     def __init__(self, make: Callable[..., Any], limits: Limits) -> None:
         update_wrapper(self, make, updated=())
-        self._limits, self._budget = limits, Budget(limits.timeout)
+        self._limits, self._budget = limits, Budget(limits.timeout, "try fewer examples")
         self._numbers = count()
         self._session: Session | None = None
 
@@ -95,6 +95,8 @@ class IsolatedLayer(RemoteLayer):
 
 class Fork(Child):
     """The fork, as the judge's children are asked."""
+
+    option = ""  # no command was given
 
     def __init__(self, limits: Limits, make: Callable[..., Any]) -> None:
         self.make = make

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from verification.case import Case
 from verification.checking import report_on
 from verification.clock import Clock
-from verification.declaration import problem_of
+from verification.declaration import expect_spec, problem_of
 from verification.failure import NotTried, PropertyFailed
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
@@ -46,7 +46,11 @@ def verify(
     skipped. An isolated layer runs in a fork of this process, so that a crash or an endless loop is a
     failure like any other. The `seconds` that the calls of a layer may take are shared out among the
     properties: a slow layer is tried on fewer examples, and what was tried on none is skipped.
+
+    In a class of tests write `test_mine = staticmethod(verify(spec))`: pytest would leave out the first argument of
+    a method. SpecError if it is given no spec.
     """
+    expect_spec(spec, "verify")
     spec = with_named_values(in_a_fork(spec) if isolated else spec)
     items = properties(spec)
     outcomes = {item: Outcome() for item in items}

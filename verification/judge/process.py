@@ -14,7 +14,7 @@ import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol
 
 from verification.case import Array
 from verification.failure import Stopped
@@ -68,6 +68,8 @@ class Child:
     limits: Limits
     isolation: str = ""
     output: bytearray = field(default_factory=bytearray)
+    option: ClassVar[str] = " (--timeout)"
+    """What a finding says of how to allow more time."""
 
     def __post_init__(self) -> None:
         self._process: Running | None = None
@@ -107,7 +109,7 @@ class Child:
         except TimeoutError:
             self.late = True
             self.stop()
-            raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
+            raise Stopped(f"{doing} did not return within {seconds:g} s{self.option}") from None
         except (EOFError, OSError):
             raise Stopped(self._end(doing)) from None
         if header.get("nonce") != nonce:

@@ -221,3 +221,8 @@ def test_what_cannot_be_judged_is_skipped_with_its_reason(aside):
     assert aside.count("FAILED test_it.py::test_tripled[required-forward_matches_reference]") == 1
     assert aside.count("SKIPPED") == 1
     assert "double it: not judged: what it judges is wrong already when asked plainly" in aside
+
+
+def test_in_a_class_of_tests_it_is_a_static_method(run):
+    said = run("class TestIt:\n    test_double = staticmethod(verify(double(Double), examples=2))")
+    assert "14 passed" in said
