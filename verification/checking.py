@@ -1,8 +1,11 @@
 """`check(spec) -> Report`: verify a layer anywhere; the result is data."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 
 import numpy as np
 from hypothesis import strategies as st
@@ -12,12 +15,13 @@ from verification.case import SMALL_VALUES, VALUES, Case
 from verification.cause import Cause, Counterexample, PropertyReport
 from verification.clock import SECONDS, Clock, TimeUp
 from verification.construction import passed
-from verification.declaration import examine
+from verification.declaration import examine, expect_spec
 from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, is_of_what_it_writes, why_at_ties
 from verification.explain.grid import Grid
 from verification.explain.meaning import meaning
 from verification.failure import NO_ARRAY, TOO_COARSE, Stopped
+from verification.isolated import TIMEOUT
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
 from verification.properties import Collected, of_gradients, properties
@@ -25,12 +29,15 @@ from verification.properties.hardening import results_share_no_memory
 from verification.properties.history import history_is_irrelevant
 from verification.properties.required import (
     arguments_are_left_alone,
+    backprop_matches_directional_differences,
+    forward_matches_reference,
     is_exact_at_a_realistic_size,
     memory_layout_is_irrelevant,
 )
 from verification.report import Report
 from verification.search import Outcome, as_found, search, smallest, survey
 from verification.spec import LayerSpec, Property
+from verification.tried import line
 
 SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
 """Properties that compare two answers to the same values: what they find is no plain answer that is wrong."""
@@ -64,7 +71,8 @@ def check(
         raise ValueError(f"examples should be at least 1, but it is {examples}")
     if not seconds > 0:
         raise ValueError(f"seconds should be a number above 0, but it is {seconds}")
-    spec = replace(in_a_fork(spec) if isolated else spec, clock=Clock(seconds))
+    expect_spec(spec, "check")
+    spec = replace(in_a_fork(spec, min(TIMEOUT, seconds)) if isolated else spec, clock=Clock(seconds))
     examine(spec)
     spec = with_named_values(spec)
     for limit in spec.restrictions:
@@ -115,17 +123,24 @@ def restricted(spec: LayerSpec) -> tuple[str, ...]:
 
 
 def check_at(spec: LayerSpec, case: Case) -> Report:
-    """Check one case exactly, of any size: one call of forward and one of backprop.
+    """Check one case, of any size: one call of forward and one of backprop.
 
-    Every entry of y is compared, and every gradient held against the reference by one inner product
-    (`missed` says how likely an error is to escape it). ValueError for a layer that is not exact.
+    Every entry of y is compared, and of an exact layer every gradient held against the reference by one inner product
+    (`missed` says how likely an error is to escape it). Of a smooth one, every entry of each gradient is compared
+    with that of the spec's formula; without a formula it is held against differences, which take more calls.
+    SpecError if the case does not fit.
     """
+    expect_spec(spec, "check_at")
     spec = replace(spec, realistic=case)
     examine(spec)
-    items = [item for item in properties(spec) if item.function is is_exact_at_a_realistic_size]
-    if not items:
-        raise ValueError(f"{spec.name} has rtol {spec.rtol}: only layers with rtol 0 are checked exactly")
-    return report_on(spec, {item: search(spec, item, quiet(1)) for item in items})
+    cases = [case]
+    asked = {is_exact_at_a_realistic_size}
+    if spec.rtol:
+        asked = {forward_matches_reference, backprop_matches_directional_differences}
+        if not spec.gradient:
+            cases = [replace(case, picked={**case.picked, "argument": name}) for name in spec.gradients]
+    items = [replace(item, cases=st.sampled_from(cases)) for item in properties(spec) if item.function in asked]
+    return report_on(spec, {item: search(spec, item, quiet(len(cases))) for item in items})
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,7 @@ def report_on(
         strict,
         limited=_limited(spec, outcomes),
         grid=explanation.grid,
+        tried=_tried(outcomes),
     )
 
 
@@ -210,6 +226,12 @@ def _of_ties_once(spec: LayerSpec, changes: list[Cause]) -> list[Cause]:
     names = {_name(function) for function in spec.properties}
     found = [cause for cause in changes if cause.property_name in names and cause.array == "dLdx" and not cause.why]
     return [cause for cause in changes if not spec.piecewise_linear or cause not in found[1:]]
+
+
+def _tried(outcomes: Mapping[Collected, Outcome]) -> str:
+    """Say what was tried: of each kind of case as many as some property was judged on."""
+    most = reduce(or_, (outcome.tried for outcome in outcomes.values()), Counter[str]())
+    return line(max((outcome.judged for outcome in outcomes.values()), default=0), most)
 
 
 def _limited(spec: LayerSpec, outcomes: Mapping[Collected, Outcome]) -> str:

@@ -24,6 +24,19 @@ CASES = 4
 """Cases drawn to try a declaration on; the first is of zeros, as a rule."""
 
 
+def expect_spec(given: object, call: str) -> None:
+    """Raise SpecError if what a call was given is no spec, as where it is the layer itself."""
+    if isinstance(given, LayerSpec):
+        return
+    name = getattr(given, "__name__", type(given).__name__)
+    if getattr(given, "__module__", "").startswith("verification.specs"):
+        raise SpecError(f"{call} takes a spec, but was given the function {name}: call it, {call}({name}(MyLayer))")
+    raise SpecError(
+        f"{call} takes a spec, which says what is right for a layer, but was given {name}: write {call}(relu({name})),"
+        " with relu or whatever ready spec fits; where none does, declare a LayerSpec"
+    )
+
+
 def problem_of(spec: LayerSpec) -> SpecError | None:
     """Return what does not fit in a declaration, if anything does not."""
     try:

@@ -61,7 +61,7 @@ class Forks:
     """Makes layers in a fork, which is replaced when it has ended."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._budget = limits, Budget(limits.timeout)
+        self._limits, self._budget = limits, Budget(limits.timeout, "try fewer examples")
         self._session: Session | None = None
         self._spec: LayerSpec | None = None
 
@@ -107,6 +107,7 @@ class Fork(Child):
     """The fork, as the judge's children are asked; it stays in the folder of this process."""
 
     needs_folder = False
+    option = ""  # no command was given
 
     def __init__(self, limits: Limits, adapter: Adapted, spec: LayerSpec) -> None:
         self.worker = partial(_Worker, adapter, spec)

@@ -8,13 +8,13 @@ from traceback import format_exc
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from verification.case import Case
 from verification.checking import report_on
 from verification.clock import Clock
-from verification.declaration import problem_of
+from verification.declaration import expect_spec, problem_of
 from verification.failure import NotTried, PropertyFailed
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
@@ -23,6 +23,7 @@ from verification.search import Outcome
 from verification.show.text import blocks
 from verification.spec import LayerSpec
 from verification.trial import Trial
+from verification.tried import tried
 
 
 class HardeningWarning(UserWarning):
@@ -45,7 +46,11 @@ def verify(
     skipped. An isolated layer runs in a fork of this process, so that a crash or an endless loop is a
     failure like any other. The `seconds` that the calls of a layer may take are shared out among the
     properties: a slow layer is tried on fewer examples, and what was tried on none is skipped.
+
+    In a class of tests write `test_mine = staticmethod(verify(spec))`: pytest would leave out the first argument of
+    a method. SpecError if it is given no spec.
     """
+    expect_spec(spec, "verify")
     spec = with_named_values(in_a_fork(spec) if isolated else spec)
     items = properties(spec)
     outcomes = {item: Outcome() for item in items}
@@ -64,6 +69,7 @@ def verify(
             pytest.fail(f"{spec.name}: {problem}", pytrace=False)
         case = data.draw(collected.cases)
         trial, outcome = Trial(specs[collected], case), outcomes[collected]
+        before = outcome.judged
         try:
             outcome.count(trial, collected)
         except NotTried as reason:
@@ -79,6 +85,8 @@ def verify(
         # What failed once has failed, though it may pass when Hypothesis tries it again.
         if failed and _key(collected, case) in failed:
             raise Failed(spec, collected, trial.used)
+        for kind in tried(trial) if outcome.judged > before else []:
+            event(kind)
         if outcome.examples >= profile.max_examples and outcome.why_not_judged:
             pytest.skip(f"{spec.name}: not judged: {outcome.why_not_judged}")
 

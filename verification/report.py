@@ -21,6 +21,7 @@ def overall(verdicts: Iterable[str]) -> str:
 class Report:
     """The verdict on one layer. Hardening properties count towards it only where strict.
 
+    tried         in a line, which kinds of cases the properties were judged on
     limited       why fewer examples were tried than asked for; "" if they were not
     restrictions  what the cases were restricted to, and what that excluded
     grid    for which sizes it runs and is right, of a layer that is wrong and has such sizes
@@ -32,6 +33,7 @@ class Report:
     strict: bool = False
     restrictions: tuple[str, ...] = ()
     limited: str = field(default="", compare=False)
+    tried: str = ""
     grid: Grid | None = field(default=None, compare=False)
 
     @property
@@ -71,6 +73,7 @@ class Report:
             "name": self.name,
             "verdict": self.verdict,
             **({"restrictions": list(self.restrictions)} if self.restrictions else {}),
+            "tried": self.tried,
             "causes": [cause.to_dict() for cause in self.causes],
             "properties": [item.to_dict() for item in self.properties],
         }
@@ -78,5 +81,5 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.verdict}", *self.restrictions, "", *blocks(self.mistakes)]
         lines += table(self.properties)
-        lines += [f"  {self.limited}"] * bool(self.limited)
+        lines += [f"  {said}" for said in (self.tried, self.limited) if said]
         return "\n".join([*lines, *short([(self.name, cause) for cause in self.notes])])

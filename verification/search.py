@@ -6,9 +6,10 @@ anywhere, if time suffices.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, settings
 from hypothesis import seed as seeded
@@ -23,6 +24,7 @@ from verification.script import Script
 from verification.simplest import here, most_tries, simplest
 from verification.spec import LayerSpec, Property
 from verification.trial import Trial
+from verification.tried import tried
 
 UNSTEADY = PropertyFailed(
     "the same calls fail once and pass once: the layer is not deterministic, or its instances share state"
@@ -50,6 +52,8 @@ class Outcome:
     script: str = ""
     unjudged: str = ""
     """Why the last example that was not judged was not, unless the plain answers are wrong."""
+    tried: Counter[str] = field(default_factory=Counter)
+    """Of the examples that were judged, what they were like."""
     noted: str = ""
     """The array that is wrong for `case`, if another property has found that."""
 
@@ -68,10 +72,12 @@ class Outcome:
     def count(self, trial: Trial, item: Collected) -> None:
         """Try the property on one more example; raise PropertyFailed if it does not hold."""
         trial.rounded = 0.0
+        trial.chosen.clear()
         try:
             item.check(trial)
             self.judged += 1
             self.telling += trial.case.seed > 1
+            self.tried.update(tried(trial))
         except NotJudged as reason:
             self.unjudged = str(reason)
         except TimeUp:

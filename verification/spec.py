@@ -24,6 +24,15 @@ class SpecError(ValueError):
     """A declaration does not fit: the field, what was given, what is expected and what to do."""
 
 
+def numbers(field: str, given: Any) -> tuple[float, ...]:
+    """Return the numbers of a field as a tuple; SpecError unless they are several numbers."""
+    try:
+        return tuple(map(float, given))
+    except (TypeError, ValueError):
+        one = f": write ({given!r},)" if isinstance(given, int | float) else ""
+        raise SpecError(f"{field} should be a tuple of numbers, but is {given!r}{one}") from None
+
+
 Property = Callable[["Trial"], None]
 """A function named as a sentence whose docstring is its equation. It raises where that is not so."""
 
@@ -321,6 +330,8 @@ class LayerSpec:
             raise SpecError(f"gradients should name arguments of the layer, {arguments}, but has {unknown}")
         if unknown := [name for name in self.affine_in if name not in arguments]:
             raise SpecError(f"affine_in should name arguments of the layer, {arguments}, but has {unknown}")
+        object.__setattr__(self, "kinks", numbers("kinks", self.kinks))
+        object.__setattr__(self, "avoid", numbers("avoid", self.avoid))
         if self.kinks and "x" not in self.gradients:
             raise SpecError(f"kinks are of dLdx, which gradients should name then, but they are {self.gradients}")
         if self.dtype not in (np.float64, np.float32):

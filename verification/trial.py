@@ -49,6 +49,7 @@ class Trial:
         self.arguments |= {name: 0 * case.arrays[name] for name in spec.absent}
         self.drawn: dict[str, Array] = {}
         self.sequences: dict[str, tuple[Any, ...]] = {}
+        self.chosen: dict[str, Any] = {}  # what the property that is asked now has picked, by name
         self.rounded: float = 0.0
         self.wrong: frozenset[str] = frozenset()  # arrays whose plain answers are wrong, which are not judged
         self.judged = False
@@ -129,14 +130,15 @@ class Trial:
 
     def pick(self, name: str, options: Iterable[Option]) -> Option:
         """Return the option drawn under this name, each as likely, the same whenever the seed is the same."""
-        if name in self.case.picked:
-            return self.case.picked[name]  # type: ignore[no-any-return]
-        return pick(name, self.case.seed, list(options))
+        known = name in self.case.picked
+        chosen: Option = self.case.picked[name] if known else pick(name, self.case.seed, list(options))
+        self.chosen[name] = chosen
+        return chosen
 
     def sequence(self, name: str, drawn: tuple[Option, ...]) -> tuple[Option, ...]:
         """Return what is drawn under this name, or what is left of it where a case is made simpler."""
         chosen: tuple[Option, ...] = self.case.picked.get(name, drawn)
-        self.sequences[name] = chosen
+        self.sequences[name] = self.chosen[name] = chosen
         return chosen
 
     def smooth_arguments(self, *, far: bool = True) -> dict[str, Array]:

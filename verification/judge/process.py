@@ -69,6 +69,9 @@ class Child:
     late         whether it was ended for taking too long
     """
 
+    option: ClassVar[str] = " (--timeout)"
+    """What a finding says of how to allow more time."""
+
     needs_folder: ClassVar[bool] = True
     """Whether it works in an empty folder of its own, where no sandbox gives it one."""
 
@@ -110,7 +113,7 @@ class Child:
         except TimeoutError:
             self.late = True
             self.stop()
-            raise Stopped(f"{doing} did not return within {seconds:g} s (--timeout)") from None
+            raise Stopped(f"{doing} did not return within {seconds:g} s{self.option}") from None
         except (EOFError, OSError):
             raise Stopped(self._end(doing)) from None
         if header.get("nonce") != nonce:

@@ -25,8 +25,8 @@ PATIENCE = 60
 class Budget:
     """The seconds that a layer's calls have lost to the limits, and have taken in all."""
 
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
+    def __init__(self, timeout: float, advice: str = "try fewer --examples, or a longer --timeout") -> None:
+        self.timeout, self.advice = timeout, advice
         self.lost = self.taken = 0.0
         self.last = ""
 
@@ -41,8 +41,7 @@ class Budget:
             raise NotTried(f"not tried, since too much time was lost before: {self.last}")
         if self.taken > PATIENCE * self.timeout:
             raise NotTried(
-                f"not tried, since the calls of this layer took {PATIENCE * self.timeout:g} s in all: try fewer"
-                " --examples, or a longer --timeout"
+                f"not tried, since the calls of this layer took {PATIENCE * self.timeout:g} s in all: {self.advice}"
             )
 
 

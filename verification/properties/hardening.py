@@ -6,7 +6,8 @@ import numpy as np
 
 from verification.case import indices
 from verification.failure import PropertyFailed, name_of
-from verification.properties.shared import another, another_upstream
+from verification.properties.rounding import within
+from verification.properties.shared import another, another_upstream, size
 from verification.strategies import spaced
 from verification.trial import Trial
 
@@ -36,7 +37,8 @@ def results_share_no_memory(trial: Trial) -> None:
 def integers_count_as_real_numbers(trial: Trial) -> None:
     """forward and backprop give for x of integers what they give for the same numbers as floats.
 
-    Where x is of int64 already, another kind of integer gives the same.
+    Where x is of int64 already, another kind of integer gives the same. A layer may take bytes to float32, in whose
+    rounding y is right then.
     """
     kinds: list[type[np.integer]] = [np.int64, np.uint8, np.int32]
     kind = trial.pick("kind of integer", kinds)
@@ -48,9 +50,16 @@ def integers_count_as_real_numbers(trial: Trial) -> None:
     halves = {name: trial.arguments[name] + 0.5 for name in trial.spec.parameters}  # exact in float64, not whole
     dLdy = trial.dLdy / 8 if trial.declares_dLdy else trial.dLdy + 0.5
     because = f" for x of {np.dtype(kind)}"
-    y, returned = trial.layer(halves).both(x.astype(np.int64 if indices(trial.x) else float), dLdy)
+    as_reals = x.astype(np.int64 if indices(trial.x) else float)
+    y, returned = trial.layer(halves).both(as_reals, dLdy)
     y_of_integers, returned_of_integers = trial.layer(halves).both(x, dLdy)
-    trial.compare("forward(x)", y_of_integers, y, because)
+    if y_of_integers.dtype == np.result_type(kind, np.float32) == np.float32:  # which holds all of a byte
+        given = {**trial.arguments, **halves, "x": as_reals}
+        k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
+        trial.expect_shape("forward(x)", y_of_integers, y.shape, because)
+        within(trial, f"forward(x){because}", np.dtype(np.float32), y_of_integers, y, k, trial.magnitude(**given))
+    else:
+        trial.compare("forward(x)", y_of_integers, y, because)
     for name, gradient in returned_of_integers.items():
         trial.compare(f"dLd{name}", gradient, returned[name], because)
 

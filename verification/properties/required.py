@@ -186,7 +186,7 @@ def gradient_at_a_kink_lies_between_the_one_sided_derivatives(trial: Trial) -> N
         y = [trial.reference(x=x + i * step) for i in range(4)]
         return np.asarray((18 * y[1] - 11 * y[0] - 9 * y[2] + 2 * y[3]) / (6 * step))  # exact for pieces up to cubic
 
-    step = 2 * STEP if trial.spec.rtol else 1.0
+    step = STEP if trial.spec.rtol else 1.0
     right, left = one_sided(step), one_sided(-step)
     sides = np.sort([u * right, u * left], axis=0)
     # Errors grow with the third power of the step: of half as long a one it is a seventh of the difference.

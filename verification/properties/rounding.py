@@ -47,7 +47,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
     else:
         returned = gradients(trial, layer, given["x"], dLdy)
     k = trial.spec.terms(**given, **trial.case.settings) if trial.spec.terms else size(given)
-    _within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
+    within(trial, "forward(x)", dtype, y, trial.reference(**exact), k, magnitude)
 
     upstream = dLdy.astype(float)
     # The change of a parameter is rounded to its own size, which says nothing of its gradient's.
@@ -56,7 +56,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
         if told and name != "x":
             continue
         v = trial.whole(f"v for {name}", given[name].shape)
-        _within(
+        within(
             trial, f"dLd{name}", dtype, returned[name],
             np.sum(upstream * trial.response(name, v, at).value), size(given) + dLdy.size,
             np.sum(abs(upstream) * trial.magnitude(**{**at, name: v})), along=v,
@@ -64,7 +64,7 @@ def _rounding(trial: Trial, dtype: np.dtype[np.floating]) -> None:
         )  # fmt: skip
 
 
-def _within(
+def within(
     trial: Trial, name: str, dtype: np.dtype[np.floating], actual: Array, right: Array, k: int,
     magnitude: Array, along: Array | None = None, entrywise: Callable[[], Measured] | None = None,
 ) -> None:  # fmt: skip

@@ -110,6 +110,8 @@ def _print(console: Console, reports: Sequence[Report], seconds: float | None) -
         console.print()
         console.print(table(reports, plain=not console.is_terminal, times=seconds is not None))
     for report in reports:
+        if report.tried:
+            console.print(f"{report.name}: {report.tried}.", style="dim", markup=False, soft_wrap=True)
         if report.limited:
             console.print(f"{report.name}: {report.limited} (--seconds).", style=STYLES["note"], markup=False)
     for line in short([(report.name, cause) for report in reports for cause in report.notes]):

@@ -1,5 +1,6 @@
 """A layer that applies a function to every entry of x alone: x (n, ...) of rank 1 to 4 -> y of the same shape."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ import numpy as np
 from verification.case import Array, Case, whole
 from verification.choices import Choices, batch, one_of, rank, reals, side
 from verification.explain.knobs import Mistake
-from verification.spec import LayerSpec, SpecError
+from verification.spec import LayerSpec, SpecError, numbers
 from verification.specs.refused import backprop_of, grown
 from verification.trial import Trial
 
@@ -51,7 +52,14 @@ def elementwise(
     SpecError for a derivative that is not that of f, when the layer is checked; and for kinks elsewhere than at 0 of
     an f that is linear on either side of it.
     """
-    own, kinks = dict(settings or {}), tuple(kinks) or (0.0,) * linear
+    own, kinks = dict(settings or {}), numbers("kinks", kinks) or (0.0,) * linear
+    for key, values in own.items():
+        if not isinstance(values, tuple | list) or not values:
+            raise SpecError(
+                f"settings should give a tuple of values for {key}, but gives {values!r}: write ({values!r},)"
+            )
+    _takes_settings("f", f, own)
+    _takes_settings("derivative", derivative, own)
     choices = _choices(name, only, own, implementation)
     common: dict[str, Any] = {
         "name": name,
@@ -86,6 +94,21 @@ def elementwise(
         extremes=choices.cases(_of(partial(extreme_case, limits=far))) if len(far) else None,
     )
     return choices.applied(spec)
+
+
+def _takes_settings(field: str, function: Derivative, settings: Values) -> None:
+    """Raise SpecError unless a function can be called with x and the settings, by their names."""
+    try:
+        signature = inspect.signature(function)
+        signature.bind("x", **dict.fromkeys(settings))
+    except ValueError:  # none to be had, as of some ufuncs
+        return
+    except TypeError as error:
+        given = ", ".join(["x", *settings])
+        raise SpecError(
+            f"{field} should take {given}, but is declared as {field}{signature}: {error}; what it takes besides x are"
+            ' settings, which the layer is made with too: settings={"alpha": (0.5, 1.0)}'
+        ) from error
 
 
 def is_positively_homogeneous(trial: Trial) -> None:

@@ -1,6 +1,7 @@
 """Reports: the verdict, the numbers it rests on, what a failure says, and that its script reproduces it."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,7 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import Case, check, convolution, max_pooling, softmax
+from verification import Case, check, convolution, global_average_pooling, max_pooling, softmax
+from verification.case import whole
 from verification.catalogue.convolution import BUGS as CONVOLUTION_BUGS
 from verification.catalogue.convolution import FFT, Einsum
 from verification.catalogue.max_pooling import BUGS as MAX_POOLING_BUGS
@@ -20,6 +22,7 @@ from verification.drawing import quiet
 from verification.failure import Entry, PropertyFailed
 from verification.properties import properties
 from verification.search import run_again, search
+from verification.trial import Trial
 
 pytestmark = pytest.mark.usefixtures("undiagnosed")
 
@@ -235,7 +238,7 @@ def test_the_report_is_json():
     report, _ = reports_of("edge_not_a_number", examples=5)
     text = json.dumps(report.to_dict(), allow_nan=False)
     layer = json.loads(text)
-    assert list(layer) == ["name", "verdict", "causes", "properties"]
+    assert list(layer) == ["name", "verdict", "tried", "causes", "properties"]
     (item,) = [one for one in layer["properties"] if one["name"] == "forward_matches_reference"]
     assert list(item) == ["name", "kind", "verdict", "examples", "seconds", "message"]
     (cause,) = [one for one in layer["causes"] if one["property"] == "forward_matches_reference"]
@@ -298,3 +301,58 @@ def test_only_examples_that_were_judged_are_counted():
     assert items["forward_matches_reference"].examples == 40
     assert items["gradient_is_orthogonal_to_ones"].verdict == "passed"
     assert 0 < items["gradient_is_orthogonal_to_ones"].examples < 20
+
+
+def test_a_report_says_in_a_line_what_was_tried():
+    report = check(max_pooling(nn_max_pooling_layer, batch=[1, 2]), examples=40)
+    found = re.fullmatch(
+        r"tried 40 cases: (\d+) of one image, (\d+) with equal entries in x, (\d+) with windows that overlap,"
+        r" (\d+) with gaps between windows, 6 of 6 memory layouts, 3 types of integers, up to 12 calls before",
+        report.tried,
+    )
+    assert found
+    assert all(0 < int(count) <= 40 for count in found.groups())
+    assert report.tried == report.to_dict()["tried"]
+    assert f"\n  {report.tried}" in str(report)
+    of_one = check(max_pooling(nn_max_pooling_layer, batch=1, pool_size=2, stride=2), examples=40).tried
+    assert of_one.startswith("tried 40 cases: 40 of one image, ")
+    assert "overlap" not in of_one
+    assert "gaps" not in of_one
+
+
+def test_what_was_not_judged_was_not_tried():
+    class Wrong(nn_max_pooling_layer):
+        def forward(self, x):
+            return 2 * super().forward(x) + 1
+
+        def backprop(self, x, dLdy):
+            return 2 * super().backprop(x, dLdy) + 1
+
+    assert "memory layouts" not in check(max_pooling(Wrong), examples=5).tried
+
+
+@pytest.mark.parametrize(("dtype", "right"), [(np.float32, True), (np.float16, False)])
+def test_bytes_may_be_taken_to_float32_whose_rounding_is_bounded(dtype, right):
+    class Average:
+        def forward(self, x):
+            x = x.astype(dtype) if x.dtype == np.uint8 else x
+            return np.asarray(x.sum(axis=(2, 3)) / (x.shape[2] * x.shape[3])).astype(np.promote_types(x.dtype, "f4"))
+
+        def backprop(self, x, dLdy):
+            return dLdy[:, :, None, None] * np.ones(x.shape) / (x.shape[2] * x.shape[3])
+
+    spec = global_average_pooling(Average)
+    (item,) = [item for item in properties(spec) if item.name == "integers_count_as_real_numbers"]
+
+    def judged(seed):
+        x = whole("x", seed, (1, 1, 3, 2)) + 128
+        trial = Trial(spec, Case({"x": x}, seed=seed, picked={"kind of integer": np.uint8}))
+        try:
+            item.function(trial)
+        except PropertyFailed as failure:
+            return failure.sentence
+        return ""
+
+    said = {judged(seed) for seed in range(3, 40)} - {""}
+    by_more = "forward(x) for x of uint8 is wrong, by more than rounding in float32 can explain: computed in less?"
+    assert said == (set() if right else {by_more})

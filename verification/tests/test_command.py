@@ -83,7 +83,7 @@ def test_json(tmp_path, layers):
     ]
     convolution, pooling = report["layers"]
     assert convolution["causes"] == []
-    assert list(pooling) == ["name", "verdict", "causes", "properties"]
+    assert list(pooling) == ["name", "verdict", "tried", "causes", "properties"]
     assert {item["verdict"] for item in pooling["properties"]} == {"passed", "failed", "not judged"}
     assert set(pooling["properties"][0]) == {"name", "kind", "verdict", "examples", "seconds", "message"}
     cause = pooling["causes"][0]

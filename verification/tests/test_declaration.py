@@ -18,8 +18,10 @@ from verification import (
     convolution,
     convolution2d,
     dense,
+    elementwise,
     group_normalization,
     layer_normalization,
+    relu,
     transposed_convolution2d,
     verify,
 )
@@ -310,3 +312,93 @@ def test_an_item_of_verify_fails_with_what_does_not_fit():
         pytest.fail.Exception, match="dense of 3 features: reference should take x, W, b by these names"
     ):
         verify(spec)(item)
+
+
+class Power:
+    def __init__(self, power):
+        self.power = power
+
+    def forward(self, x):
+        return x**self.power
+
+    def backprop(self, x, dLdy):
+        return dLdy * self.power * x ** (self.power - 1)
+
+
+def cube(x, power):
+    return x**power
+
+
+def slope_of_cube(x, power):
+    return power * x ** (power - 1)
+
+
+wrongly: Any = {"check": check, "verify": verify, "check_at": check_at, "elementwise": elementwise, "replace": replace}
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: wrongly["check"](Tanh), r"check takes a spec, .* but was given Tanh: write check\(relu\(Tanh\)\)"),
+        (
+            lambda: wrongly["verify"](Tanh()),
+            r"verify takes a spec, .* but was given Tanh: write verify\(relu\(Tanh\)\)",
+        ),
+        (
+            lambda: wrongly["check"](relu),
+            r"check takes a spec, but was given the function relu: call it, check\(relu\(MyLayer\)\)",
+        ),
+        (lambda: wrongly["check_at"](Tanh, Case({"x": np.zeros(1)})), r"check_at takes a spec, .* but was given Tanh"),
+        (lambda: wrongly["replace"](tanh, kinks=0), r"kinks should be a tuple of numbers, but is 0: write \(0,\)"),
+        (
+            lambda: wrongly["elementwise"](Tanh, np.tanh, np.tanh, kinks=1.5),
+            r"kinks should be .* is 1.5: write \(1.5,\)",
+        ),
+        (
+            lambda: wrongly["elementwise"](Power, cube, slope_of_cube),
+            r"f should take x, .* f\(x, power\): .* settings={",
+        ),
+        (lambda: wrongly["elementwise"](Power, np.exp, slope_of_cube), r"derivative should take x, .* settings={"),
+        (
+            lambda: wrongly["elementwise"](Power, cube, slope_of_cube, settings={"power": 3}),
+            r"settings should give .* power.* 3: write \(3,\)",
+        ),
+    ],
+)
+def test_what_a_spec_or_a_field_is_taken_for_is_said(call, said):
+    with pytest.raises(SpecError, match=said):
+        call()
+    assert check(elementwise(Power, cube, slope_of_cube, settings={"power": (2, 3)}), examples=3).passed
+
+
+@pytest.mark.parametrize("formula", [True, False])
+def test_one_case_of_a_smooth_layer_is_checked_at_any_size(formula):
+    class Product:
+        W = np.zeros(0)
+
+        def forward(self, x):
+            return np.tanh(x * self.W)
+
+        def backprop(self, x, dLdy):
+            u = dLdy / np.cosh(x * self.W) ** 2
+            return u * self.W, (u * x).sum(axis=0)
+
+    class Wrong(Product):
+        def backprop(self, x, dLdy):
+            dLdx, dLdW = super().backprop(x, dLdy)
+            return dLdx, dLdW * (1 + 1e-5)
+
+    def gradient(dLdy, x, W):
+        u = dLdy * (1 - np.tanh(x * W) ** 2)
+        return {"x": u * W, "W": np.sum(u * x, axis=0)}
+
+    drawn = shapes(2).flatmap(lambda s: cases(x=real_arrays(s), W=real_arrays(s[1:])))
+    spec = replace(
+        tanh, make=Product, parameters=("W",), gradients=("x", "W"), cases=drawn, reference=lambda x, W: np.tanh(x * W),
+        gradient=gradient if formula else None,
+    )  # fmt: skip
+    case = Case({"x": np.linspace(-1, 1, 48).reshape(16, 3), "W": np.array([1.0, -0.5, 0.25])})
+    assert check_at(spec, case).passed
+    (failure,) = check_at(replace(spec, make=Wrong), case).failures
+    assert failure.name == "backprop_matches_directional_differences"
+    assert failure.message.startswith("dLdW is wrong")

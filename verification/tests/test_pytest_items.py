@@ -96,6 +96,10 @@ def test_an_item_is_a_hypothesis_test_and_its_statistics_are_shown(statistics):
     assert "7 passing, 0 failing, and 0 invalid test cases" in statistics["seven"]
 
 
+def test_statistics_say_what_was_tried(statistics):
+    assert re.search(r"Events:\n(.*\n)*? +\* \d+\.\d+%, one image\n", statistics["seven"])
+
+
 def test_the_profile_named_on_the_command_line_is_in_force(statistics):
     assert "4 passing, 0 failing, and 0 invalid test cases" in statistics["few"]
     assert "max_examples=4" in statistics["few"]
@@ -217,3 +221,8 @@ def test_what_cannot_be_judged_is_skipped_with_its_reason(aside):
     assert aside.count("FAILED test_it.py::test_tripled[required-forward_matches_reference]") == 1
     assert aside.count("SKIPPED") == 1
     assert "double it: not judged: what it judges is wrong already when asked plainly" in aside
+
+
+def test_in_a_class_of_tests_it_is_a_static_method(run):
+    said = run("class TestIt:\n    test_double = staticmethod(verify(double(Double), examples=2))")
+    assert "14 passed" in said
