@@ -1,5 +1,6 @@
 """Causes: a mistake is named where it predicts every answer, and told once however it shows."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,8 @@ def test_what_else_is_wrong_comes_to_light_where_the_layer_runs():
 class Rewritten(nn_convolutional_layer):
     """A right convolution whose gradients pass through `mistake`."""
 
+    mistake: Callable[[np.ndarray], np.ndarray]
+
     def backprop(self, x, dLdy):
         dLdx, dLdW, dLdb = super().backprop(x, dLdy)
         return dLdx, self.mistake(dLdW), dLdb
@@ -169,6 +172,9 @@ def test_what_is_wrong_for_some_values_may_be_wrong():
 
 def test_a_write_into_x_is_told_with_what_it_spoils():
     class Centered:
+        W: np.ndarray
+        b: np.ndarray
+
         def __init__(self, in_features, out_features): ...
 
         def forward(self, x):
