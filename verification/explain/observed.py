@@ -102,6 +102,8 @@ class Observed:
             else:
                 wrong = [row for row in (*rows, *more) if is_wrong(row)]
                 sometimes = any(answer.kind == "right" for row in wrong for answer in row.of(array))
+                if sometimes and not where.right and len(where.conditions) > 1:
+                    return None  # a row that is right by chance asks for a condition that has nothing to do with it
                 both = len(set(map(is_wrong, more))) == 2
                 return replace(where, sometimes=sometimes) if both else None
         return None

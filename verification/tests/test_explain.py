@@ -1,5 +1,6 @@
 """Causes: a mistake is named where it predicts every answer, and told once however it shows."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import check, convolution, max_pooling
+from verification import check, convolution, dense, max_pooling
 from verification.explain.causes import Observed, causes
 from verification.explain.where import separate
 from verification.references import maximum
@@ -137,3 +138,63 @@ def test_what_one_pair_of_sizes_shows_is_not_said_of_all_that_compare_alike():
     where = separate(wider, [size["batch"] > size["channels"] for size in wider])
     assert where is not None
     assert where.said("it runs", "it raises") == "it runs while batch is at most channels; it raises otherwise"
+
+
+class Rewritten(nn_convolutional_layer):
+    """A right convolution whose gradients pass through `mistake`."""
+
+    mistake: Callable[[np.ndarray], np.ndarray]
+
+    def backprop(self, x, dLdy):
+        dLdx, dLdW, dLdb = super().backprop(x, dLdy)
+        return dLdx, self.mistake(dLdW), dLdb
+
+
+@pytest.mark.parametrize(
+    ("mistake", "families"),
+    [
+        (lambda g: g.ravel().reshape(g.shape, order="F"), ["axes-swapped"]),
+        (lambda g: np.roll(g, 1, axis=2) * 0.01, ["scaled", "shifted"]),
+        (lambda g: g / (np.linalg.norm(g) + 1e-9), ["upstream-nonlinear"]),
+    ],
+    ids=["another order", "two at once, one with a number", "divided by its norm"],
+)
+def test_a_mistake_along_any_axis_and_one_with_a_number_is_named(mistake, families):
+    made = type("Wrong", (Rewritten,), {"mistake": staticmethod(mistake)})
+    (cause,) = of(convolution(made))
+    assert sorted(why.family for why in cause.why) == families
+
+
+def test_of_a_parameter_an_axis_is_not_that_of_images():
+    first = staticmethod(lambda g: g * (np.arange(len(g)) < 1)[:, None, None, None])
+    made = type("Wrong", (Rewritten,), {"mistake": first})
+    (cause,) = of(convolution(made))
+    assert "the first filter" in cause.why[0].sentence
+
+
+def test_what_is_wrong_for_some_values_may_be_wrong():
+    class LargestInAll(Pooling):
+        def backprop(self, x, dLdy):
+            largest = x == x.max(axis=(2, 3), keepdims=True)
+            return largest * dLdy.sum(axis=(2, 3), keepdims=True)
+
+    (cause,) = of(max_pooling(LargestInAll))
+    assert "may be wrong otherwise" in cause.headline
+
+
+def test_a_write_into_x_is_told_with_what_it_spoils():
+    class Centered:
+        W: np.ndarray
+        b: np.ndarray
+
+        def __init__(self, in_features, out_features): ...
+
+        def forward(self, x):
+            x -= x.mean() if x.size else 0
+            return x @ self.W + self.b
+
+        def backprop(self, x, dLdy):
+            return dLdy @ self.W.T, x.T @ dLdy, dLdy.sum(axis=0)
+
+    (cause,) = check(replace(dense(Centered), realistic=None), examples=10).mistakes
+    assert [why.family for why in cause.why] == ["wrong-operation", "mutates-argument"]
