@@ -8,7 +8,7 @@ from verification.cause import Cause, PropertyReport
 from verification.explain.grid import Grid
 from verification.show.text import blocks, short, table
 
-SCHEMA = 3
+SCHEMA = 2
 """The version of the JSON: its keys, and what they mean."""
 
 

@@ -76,7 +76,7 @@ def test_json(tmp_path, layers):
     file = tmp_path / "report.json"
     assert run("check", "--examples", "5", "--json", str(file)).exit_code == 1
     report = json.loads(file.read_text())
-    assert (report["schema"], report["verdict"]) == (3, "failed")
+    assert (report["schema"], report["verdict"]) == (2, "failed")
     assert [(layer["name"], layer["verdict"]) for layer in report["layers"]] == [
         ("convolution", "passed"),
         ("max_pooling", "failed"),
@@ -103,7 +103,7 @@ def test_what_cannot_run_exits_with_two(tmp_path, layers):
     result = run("check", "--json", str(file))
     assert result.exit_code != 0
     assert "other_layers cannot be imported: ImportError: no such thing" in result.output
-    assert json.loads(file.read_text()) == {"schema": 3, "verdict": "error", "layers": []}
+    assert json.loads(file.read_text()) == {"schema": 2, "verdict": "error", "layers": []}
 
 
 @pytest.mark.parametrize(
