@@ -199,7 +199,7 @@ class Submission:
         return RemoteLayer(session, name, list(args), kwargs)
 
     def seed_again(self) -> None:
-        """Have layers draw the same from now on, whatever was drawn before; Stopped if the child ends over it."""
+        """Set the random state of the child, of a new one if the last has ended."""
         if self._session is None or not self._session.child.alive:
             self._load()
         assert self._session
@@ -284,6 +284,10 @@ class RemoteClass:
     def __call__(self, *args: Any, **kwargs: Any) -> RemoteLayer:
         """Return a new layer."""
         return self._submission.layer(self.__name__, args, kwargs)
+
+    def seed_again(self) -> None:
+        """Have layers draw the same from now on, whatever was drawn before; Stopped if the child ends over it."""
+        self._submission.seed_again()
 
 
 class Described:

@@ -261,7 +261,7 @@ def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass]
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     make = submission.make(name)
     if said := misfit(make, tuple(kind.case((1, 1, 3, 3), seed).settings)):
-        return LayerVerdict(kind.name, name, None, f"{name}: {said}", _accuracies(submission, make, kind, seed))
+        return LayerVerdict(kind.name, name, None, f"{name}: {said}", _accuracies(make, kind, seed))
     submission.new_budget()
     try:
         with np.errstate(all="ignore"):
@@ -270,7 +270,7 @@ def _layer(submission: Submission, kind: Kind, run: Callable[[Kind, RemoteClass]
         problem = f"{name} could not be judged: {_said(error)}"
         return LayerVerdict(kind.name, name, None, problem, dict.fromkeys(kind.tests, problem))
     submission.new_budget()
-    return LayerVerdict(kind.name, name, report, "", _accuracies(submission, make, kind, seed))
+    return LayerVerdict(kind.name, name, report, "", _accuracies(make, kind, seed))
 
 
 def _missing(submission: Submission, kind: Kind) -> str:
@@ -280,9 +280,9 @@ def _missing(submission: Submission, kind: Kind) -> str:
     return f"{problem}; the file defines {', '.join(there)}: name it with {kind.option}" if there else problem
 
 
-def _accuracies(submission: Submission, make: RemoteClass, kind: Kind, seed: int) -> dict[str, Accuracy | str]:
+def _accuracies(make: RemoteClass, kind: Kind, seed: int) -> dict[str, Accuracy | str]:
     try:
-        submission.seed_again()
+        make.seed_again()
         results = kind.accuracy(make, seed)
     except Stopped as stopped:
         return dict.fromkeys(kind.tests, str(stopped))

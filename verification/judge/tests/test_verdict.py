@@ -120,7 +120,7 @@ def test_the_accuracy_does_not_depend_on_what_was_drawn_before():
     convolution = KINDS[0]
     (name,) = convolution.classes
     submission = Submission(RIGHT.encode(), "hw4_nn.py", (name,), 0, PATIENT)
-    first, second = (_accuracies(submission, submission.make(name), convolution, 0) for _ in range(2))
+    first, second = (_accuracies(submission.make(name), convolution, 0) for _ in range(2))
     submission.close()
     assert first == second
 
