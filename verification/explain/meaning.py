@@ -54,6 +54,7 @@ FAMILIES: dict[str, str | Callable[[PropertyFailed], str]] = {
     "memory_layout_is_irrelevant": "assumes-layout",
     "results_share_no_memory": "shares-memory",
     "rounding_stays_within_the_bound": _float32,
+    "y_has_the_digits_of_float64": _float32,
     "float32_in_stays_within_its_bound": _float32,
     "integers_count_as_real_numbers": _truncated,
     "an_empty_batch_gives_empty_results": "empty-batch",

@@ -11,6 +11,7 @@ from scipy import special
 from verification.case import Array, Case, whole
 from verification.choices import Choice, Choices, batch, inner, powers, side
 from verification.explain.knobs import Mistake
+from verification.failure import PropertyFailed, entries
 from verification.spec import LayerSpec, SpecError
 from verification.specs.refused import backprop_of, forward_of, grown
 from verification.specs.softmax import CHOICES, REDUCTIONS, case, softmax_gradient
@@ -157,7 +158,23 @@ def binary_cross_entropy(implementation: Callable[..., Any], reduction: Reductio
              lambda x, t: -np.log2(np.where(t, x, 1 - x))),
         ),
         rtol=1e-6,
+        properties=(y_has_the_digits_of_float64,),
     )  # fmt: skip
+
+
+def y_has_the_digits_of_float64(trial: Trial) -> None:
+    """Not every entry of y is a number of float32, unless it is the right one: the tolerance would hide that.
+
+    Of a right y that is off by what a library adds to x, an entry is such a number with a probability of 2^-29.
+    """
+    y = trial.layer().forward(trial.x)
+    error = abs(y - trial.y)
+    off = error > 2.0**-40 * abs(trial.y)
+    if trial.skips("y") or not off.any() or (y != y.astype(np.float32)).any():
+        return
+    said = "y is wrong, if only slightly: computed in less than float64?"
+    found = entries("y", y, trial.y, off)
+    raise PropertyFailed(said, found, int(off.sum()), off.size, shows=trial.expression(y)).about("values", "y")
 
 
 def binary_cross_entropy_with_logits(
