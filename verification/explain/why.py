@@ -209,7 +209,7 @@ def _one_entry(wrong: Sequence[Answer]) -> str:
 
 
 def _rescaled(wrong: Sequence[Answer]) -> str:
-    """Return how each answer is the right one times a number of its own, if that is so."""
+    """Return by what each answer is the right one divided, if the size of dLdy or of the answer is that."""
     factors = [_factor(answer) for answer in wrong]
     known = [(factor, answer) for factor, answer in zip(factors, wrong, strict=True) if factor is not None]
     told = sum(np.count_nonzero(answer.right) > 1 for _, answer in known)
@@ -223,7 +223,7 @@ def _rescaled(wrong: Sequence[Answer]) -> str:
             if np.ptp(products) <= 1e-4 * abs(products).max():
                 limited = "" if abs(products[0] - 1) < 1e-4 else f", times {products[0]:.4g}"
                 return f"computed with {name} divided by its {words}{limited}: a gradient is linear in dLdy"
-    return "what it should be times a number that differs from case to case: a gradient is linear in dLdy"
+    return ""
 
 
 def _factor(answer: Answer) -> float | None:

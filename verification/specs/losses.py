@@ -411,8 +411,8 @@ def _loss(
 
 
 def _grid(name: str, seed: int, shape: tuple[int, ...]) -> Array:
-    """Return numbers from -4 to 4, in steps of 1/32."""
-    return (whole(name, seed, shape) + (0.5 if name == "x" else 0.0) * (seed > 1)) / (32 if seed > 1 else 1)
+    """Return numbers from -4 to 4, in steps of 1/32; those of x lie between, where a square needs more than float32."""
+    return (whole(name, seed, shape) + (0.5 + 2.0**-8 if name == "x" else 0.0) * (seed > 1)) / (32 if seed > 1 else 1)
 
 
 BAD_ARGUMENTS = (

@@ -117,7 +117,7 @@ def test_a_failure_shows_our_explanation_of_the_smallest_case_and_no_traceback(f
     shown = failed[failed.index("____ test_double") :]
     shown = shown[: shown.index("short test summary info")]
     assert shown.splitlines()[1] == "double it: backprop is the adjoint"
-    assert "dLdx is wrong: right while features is at most 2; wrong otherwise" in shown
+    assert "dLdx is wrong: right while x.shape[1] is at most 2; wrong otherwise" in shown
     assert "      dLdx[0, 2] = 1.0, but should be 2.0 (1 of 3 entries)" in shown
     assert "x = np.zeros((1, 3))" in shown  # the first shape at which it fails
     assert "dLdy = np.array([[0.0, 0.0, 1.0]])" in shown
