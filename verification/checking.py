@@ -20,7 +20,7 @@ from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, is_of_what_it_writes, why_at_ties
 from verification.explain.grid import Grid
 from verification.explain.meaning import meaning
-from verification.failure import NO_ARRAY, TOO_COARSE, Stopped
+from verification.failure import NO_ARRAY, TOO_COARSE, PropertyFailed, Stopped
 from verification.isolated import TIMEOUT
 from verification.isolated import isolated as in_a_fork
 from verification.named import with_named_values
@@ -37,6 +37,7 @@ from verification.properties.required import (
 from verification.report import Report
 from verification.search import Outcome, as_found, search, smallest, survey
 from verification.spec import LayerSpec, Property
+from verification.trial import Trial
 from verification.tried import line
 
 SAME_VALUES = (arguments_are_left_alone, history_is_irrelevant, memory_layout_is_irrelevant)
@@ -301,7 +302,7 @@ def _told_once(found: Iterable[Cause]) -> list[Cause]:
     told: dict[object, Cause] = {}
     for cause in order:
         again = cause.kind == "property" and any(
-            _families(cause) & _families(one) or (not cause.required and cause.raised and _raises_at(cause, one))
+            _families(cause) & _families(one) or (cause.raised and not cause.why and _raises_at(cause, one))
             for one in told.values()
         )
         if not again:
@@ -316,14 +317,15 @@ def _families(cause: Cause) -> set[str]:
 
 
 def _raises_at(cause: Cause, other: Cause) -> bool:
-    return other.kind == "raised" and other.line is not None and other.line == cause.line
+    return (other.kind == "raised" or other.raised) and other.line is not None and other.line == cause.line
 
 
 def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
     """Return the cause of a property that fails."""
     failure = outcome.failure
     assert failure is not None
-    why = () if outcome.stopped else meaning(item.name, failure)
+    told = not outcome.stopped and not (failure.kind == "raised" and outcome.case and _raises(spec, outcome.case))
+    why = meaning(item.name, failure) if told else ()
     if spec.dtype == np.float32:
         why = tuple(one for one in why if one.family != "float32-inside")
     if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
@@ -343,6 +345,16 @@ def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
         entries=failure.entries,
         compared=failure.compared,
     )
+
+
+def _raises(spec: LayerSpec, case: Case) -> bool:
+    """Return whether plain calls raise in this case: then it is not what a property changes that raises."""
+    trial = Trial(replace(spec, clock=Clock()), case)
+    try:
+        trial.layer().both(trial.x, trial.dLdy)
+    except PropertyFailed as failure:
+        return failure.kind == "raised"
+    return False
 
 
 def _report(spec: LayerSpec, item: Collected, outcome: Outcome) -> PropertyReport:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from inspect import signature
 from itertools import islice, permutations
+from typing import Any
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def by_its_look(array: str, answers: Sequence[Answer]) -> tuple[Why, ...]:
         return (Why("uninitialised", f"entries of {array} are not numbers: some are never written"),)
     if place := _one_entry(wrong):
         return (Why("single-entry", f"only the {place} entry of {array} is wrong, in every case"),)
-    if said := _rescaled(wrong):
+    if said := _rescaled(wrong, [answer for answer in answers if answer.kind == "right"]):
         return (Why("upstream-nonlinear", f"{array} is {said}"),)
     if wrong[0].trial.spec.dtype == np.float64 and all(map(_slightly_off, wrong)):
         return (Why("float32-inside", f"{array} is off by what float32 rounds away: keep to float64 throughout"),)
@@ -208,7 +209,7 @@ def _one_entry(wrong: Sequence[Answer]) -> str:
     return ""
 
 
-def _rescaled(wrong: Sequence[Answer]) -> str:
+def _rescaled(wrong: Sequence[Answer], right: Sequence[Answer]) -> str:
     """Return by what each answer is the right one divided, if the size of dLdy or of the answer is that."""
     factors = [_factor(answer) for answer in wrong]
     known = [(factor, answer) for factor, answer in zip(factors, wrong, strict=True) if factor is not None]
@@ -216,14 +217,25 @@ def _rescaled(wrong: Sequence[Answer]) -> str:
     if len(known) < len(wrong) or told < FEWEST or wrong[0].array == "y":
         return ""
     for name in ("dLdy", wrong[0].array):
-        for size, words in ((np.linalg.norm, "norm"), (lambda a: abs(a).max(), "largest absolute value"),
+        for size, words in ((np.linalg.norm, "norm"), (lambda a: abs(a).max(initial=0), "largest absolute value"),
                             (lambda a: abs(a).sum(), "sum of absolute values")):  # fmt: skip
-            sizes = np.array([size(a.trial.dLdy.ravel() if name == "dLdy" else a.right.ravel()) for _, a in known])
-            products = sizes * [factor for factor, _ in known]
-            if np.ptp(products) <= 1e-4 * abs(products).max():
-                limited = "" if abs(products[0] - 1) < 1e-4 else f", times {products[0]:.4g}"
+            of = partial(_size, size, name)
+            products = np.array([of(answer) * factor for factor, answer in known])
+            to = float(products[0])
+            if np.ptp(products) > 1e-4 * abs(products).max():
+                continue
+            off, fine = ([of(answer) for answer in some if answer.right.any()] for some in (wrong, right))
+            if max(fine, default=0) <= to * (1 + 1e-4) and min(off) > to:
+                what = "" if name == wrong[0].array else f"computed with {name} "
+                return f"{what}scaled down to a {words} of {to:.4g}: a gradient is linear in dLdy"
+            if not fine:
+                limited = "" if abs(to - 1) < 1e-4 else f", times {to:.4g}"
                 return f"computed with {name} divided by its {words}{limited}: a gradient is linear in dLdy"
     return ""
+
+
+def _size(size: Callable[[Array], Any], name: str, answer: Answer) -> float:
+    return float(size(answer.trial.dLdy.ravel() if name == "dLdy" else answer.right.ravel()))
 
 
 def _factor(answer: Answer) -> float | None:

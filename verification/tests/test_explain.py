@@ -198,3 +198,20 @@ def test_a_write_into_x_is_told_with_what_it_spoils():
 
     (cause,) = check(replace(dense(Centered), realistic=None), examples=10).mistakes
     assert [why.family for why in cause.why] == ["wrong-operation", "mutates-argument"]
+
+
+def test_what_is_limited_in_size_is_not_said_to_be_divided_by_it():
+    limited = staticmethod(lambda g: g * min(1, 100 / (np.linalg.norm(g) + 1e-9)))
+    (cause,) = of(convolution(type("Wrong", (Rewritten,), {"mistake": limited})))
+    assert cause.why[0].sentence == "dLdW is scaled down to a norm of 100: a gradient is linear in dLdy"
+
+
+def test_a_plain_call_that_raises_at_ties_is_told_once_and_given_no_other_meaning():
+    class OneLargest(nn_max_pooling_layer):
+        def backprop(self, x, dLdy):
+            for image in x.reshape(-1, x.shape[2] * x.shape[3]):
+                assert not image.size or np.count_nonzero(image == image.max()) == 1
+            return super().backprop(x, dLdy)
+
+    report = check(replace(max_pooling(OneLargest), realistic=None), examples=20)
+    assert [(cause.raised, cause.why) for cause in report.mistakes] == [(True, ())]
