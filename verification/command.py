@@ -126,7 +126,7 @@ def check(
     for path in filter(None, (json_file, html_file)):
         if not path.exists() or path.is_file():
             empty = {"schema": SCHEMA, "verdict": "error", "files" if files else "layers": []}
-            _write(path, json.dumps(empty) + "\n")  # say so now if that is impossible
+            _write(path, json.dumps(empty) + "\n" if path == json_file else "")  # say so now if that is impossible
     from verification.judge.process import Limits
 
     limits = Limits(timeout=timeout, sandbox=True if require_sandbox else None)

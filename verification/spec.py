@@ -311,6 +311,8 @@ class LayerSpec:
             if isinstance(names, str):
                 raise SpecError(f"{which} should be a tuple of names, but is the text {names!r}: write ({names!r},)")
             object.__setattr__(self, which, tuple(names))
+        if self.parameter_gradients not in ("sum", "mean"):
+            raise SpecError(f"parameter_gradients should be 'sum' or 'mean', but is {self.parameter_gradients!r}")
         if "x" in (*self.parameters, *self.constants):
             raise SpecError("parameters and constants should not name x, the input: leave it out")
         known = (*self.parameters, *self.constants)

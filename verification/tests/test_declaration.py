@@ -402,3 +402,9 @@ def test_one_case_of_a_smooth_layer_is_checked_at_any_size(formula):
     (failure,) = check_at(replace(spec, make=Wrong), case).failures
     assert failure.name == "backprop_matches_directional_differences"
     assert failure.message.startswith("dLdW is wrong")
+
+
+def test_gradients_of_parameters_are_sums_or_means():
+    other: Any = "avg"
+    with pytest.raises(SpecError, match="parameter_gradients should be 'sum' or 'mean', but is 'avg'"):
+        replace(dense(object), parameter_gradients=other)
