@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 import numpy as np
@@ -20,6 +20,7 @@ from verification.drawing import quiet, sample
 from verification.explain.causes import Observed, causes, is_of_what_it_writes, why_at_ties
 from verification.explain.grid import Grid
 from verification.explain.meaning import meaning
+from verification.explain.why import Why
 from verification.failure import NO_ARRAY, TOO_COARSE, PropertyFailed, Stopped
 from verification.isolated import TIMEOUT
 from verification.isolated import isolated as in_a_fork
@@ -100,7 +101,7 @@ def check(
             continue
         if explanation.causes:
             found = as_found(spec, item, outcomes[item])
-            if not _untold(spec, item, found, explanation.causes):
+            if not _untold(explanation, item, found):
                 outcomes[item] = found
                 continue
         progress(f"searching the smallest case: {item.name.replace('_', ' ')}")
@@ -146,17 +147,23 @@ def check_at(spec: LayerSpec, case: Case) -> Report:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What explains that plain questions fail.
+    """What explains that plain questions fail, of the layer of this spec.
 
     observed   what a layer gives, if its answers could be looked at
     grid       for which sizes the layer is right
     elsewhere  outcomes of properties that were tried once more, at sizes at which nothing raises
     """
 
+    spec: LayerSpec
     causes: Sequence[Cause] = ()
     observed: Observed | None = None
     grid: Grid | None = None
     elsewhere: Mapping[Collected, Outcome] = field(default_factory=dict)
+
+    @cached_property
+    def at_ties(self) -> tuple[Why, ...]:
+        """What explains gradients at ties: more than one property may ask."""
+        return why_at_ties(self.spec)
 
 
 def explanation_of(
@@ -166,17 +173,17 @@ def explanation_of(
 ) -> Explanation:
     """Find the causes of what failed for plain questions, if anything did."""
     if not any(outcome.failed and item.plain and not outcome.stopped for item, outcome in outcomes.items()):
-        return Explanation()
+        return Explanation(spec)
     progress("looking for what explains the failures")
     observed = Observed(spec)
     try:
         found = causes(observed)
         grid = observed.grid() if found else None
-        return Explanation(found, observed, grid, _where_it_runs(observed, found, outcomes))
+        return Explanation(spec, found, observed, grid, _where_it_runs(observed, found, outcomes))
     except TimeUp:  # then what fails is shown as it was found
-        return Explanation()
+        return Explanation(spec)
     except Stopped as stopped:
-        return Explanation([Cause(None, "ended", "", str(stopped))])
+        return Explanation(spec, [Cause(None, "ended", "", str(stopped))])
 
 
 def report_on(
@@ -184,13 +191,12 @@ def report_on(
 ) -> Report:
     """Return the report of these searches, with the causes of what failed."""
     explanation = explanation or explanation_of(spec, outcomes)
-    plain = explanation.causes
     outcomes = {**outcomes, **explanation.elsewhere}
     outcomes = {item: _alone(item, outcome, outcomes) for item, outcome in outcomes.items()}
     changes = [
         change
         for item, outcome in outcomes.items()
-        if outcome.failure and (change := _untold(spec, item, outcome, plain))
+        if outcome.failure and (change := _untold(explanation, item, outcome))
     ]
     plain, changes = _with_what_is_written(explanation, changes)
     changes = _of_ties_once(spec, changes)
@@ -259,12 +265,13 @@ def _where_it_runs(
     return {unjudged[item.function]: search(spec, item, quiet(len(cases))) for item in asked}
 
 
-def _untold(spec: LayerSpec, item: Collected, outcome: Outcome, plain: Sequence[Cause]) -> Cause | None:
+def _untold(explanation: Explanation, item: Collected, outcome: Outcome) -> Cause | None:
     """Return the cause of a property that fails; None if causes of plain answers tell it, with a smallest case."""
+    plain = explanation.causes
     if item.plain and plain and not outcome.stopped:
         return None
-    change = _cause(spec, item, outcome)
-    return None if any(_covers(spec, one, change) for one in plain) else change
+    change = _cause(explanation, item, outcome)
+    return None if any(_covers(explanation.spec, one, change) for one in plain) else change
 
 
 def _covers(spec: LayerSpec, plain: Cause, change: Cause) -> bool:
@@ -320,16 +327,16 @@ def _raises_at(cause: Cause, other: Cause) -> bool:
     return (other.kind == "raised" or other.raised) and other.line is not None and other.line == cause.line
 
 
-def _cause(spec: LayerSpec, item: Collected, outcome: Outcome) -> Cause:
+def _cause(explanation: Explanation, item: Collected, outcome: Outcome) -> Cause:
     """Return the cause of a property that fails."""
-    failure = outcome.failure
+    spec, failure = explanation.spec, outcome.failure
     assert failure is not None
     told = not outcome.stopped and not (failure.kind == "raised" and outcome.case and _raises(spec, outcome.case))
     why = meaning(item.name, failure) if told else ()
     if spec.dtype == np.float32:
         why = tuple(one for one in why if one.family != "float32-inside")
     if not why and spec.piecewise_linear and item.function in spec.properties and "dLdx" in failure.array:
-        why = why_at_ties(spec)
+        why = explanation.at_ties
     return Cause(
         array=failure.array or None,
         kind="ended" if outcome.stopped else "property",

@@ -38,8 +38,11 @@ from verification.specs.refused import backprop_of, forward_of, grown
 from verification.specs.same_padding import takes_same_padding
 from verification.trial import Trial
 
+with_same_padding = takes_same_padding(0.0, "groups_work_side_by_side")
+"""Of the properties of a convolution this one holds with such padding too."""
 
-@takes_same_padding(0.0, "groups_work_side_by_side")
+
+@with_same_padding
 def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over one axis, with stride, padding, dilation and groups.
 
@@ -54,7 +57,7 @@ def convolution1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _convolution("convolution1d", implementation, only, 1, realistic)
 
 
-@takes_same_padding(0.0, "groups_work_side_by_side")
+@with_same_padding
 def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer with stride, padding, dilation and groups.
 
@@ -71,7 +74,7 @@ def convolution2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _convolution("convolution2d", implementation, only, 2, realistic)
 
 
-@takes_same_padding(0.0, "groups_work_side_by_side")
+@with_same_padding
 def convolution3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a convolutional layer over three axes, with stride, padding, dilation and groups.
 

@@ -49,8 +49,10 @@ WIDEST = {1: 20, 2: 12, 3: 8}
 """By the number of axes: the largest side of a window for which the multiples that have whole averages are exact in
 float64; in float32 half of it."""
 
+with_same_padding = takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
 
-@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
+
+@with_same_padding
 def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over one axis.
 
@@ -64,7 +66,7 @@ def max_pooling1d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _max_pooling("max_pooling1d", implementation, only, 1)
 
 
-@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
+@with_same_padding
 def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer with stride and padding.
 
@@ -79,7 +81,7 @@ def max_pooling2d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     return _max_pooling("max_pooling2d", implementation, only, 2)
 
 
-@takes_same_padding(-np.inf, "gradient_conserves_the_upstream_sum", "follows_a_constant_added_to_x")
+@with_same_padding
 def max_pooling3d(implementation: Callable[..., Any], **only: Any) -> LayerSpec:
     """Return the spec of a max-pooling layer over three axes.
 

@@ -15,14 +15,14 @@ from verification.search import search
 from verification.tests.scripts import assert_shows
 
 THOROUGH = settings().max_examples > 100
-"""By default one bug in sixty stands for all, and those whose scripts end as no other does; `thorough` takes all."""
+"""By default one bug in sixty stands for all, and two whose scripts have been wrong; `thorough` takes all."""
 
 ALL = [(section.spec, bug) for section in SECTIONS for bug in section.bugs]
-OF_THEIR_OWN = [("binary_cross_entropy", "float32_forward"), ("own_mask_dropout", "own_mask_of_an_image")]
+WRONG_ONCE = [("binary_cross_entropy", "float32_forward"), ("own_mask_dropout", "own_mask_of_an_image")]
 SOME = [
     (ready, bug)
     for i, (ready, bug) in enumerate(ALL)
-    if THOROUGH or i % 60 == 1 or (ready.__name__, bug.name) in OF_THEIR_OWN
+    if THOROUGH or i % 60 == 1 or (ready.__name__, bug.name) in WRONG_ONCE
 ]
 PROFILE = quiet(50)
 
