@@ -81,6 +81,12 @@ def small(array: Array) -> Array:
     return array if np.max(abs(units)) <= 8 else step * np.floor(units / 16)
 
 
+def are_numbers_of(dtype: type[np.floating[Any]], array: Any) -> Any:
+    """Return which entries of an array are numbers of this dtype too; what is too large for it is none."""
+    with np.errstate(over="ignore", invalid="ignore"):  # as of a layer that reads memory that is not its own
+        return np.equal(array, np.asarray(array).astype(dtype))
+
+
 def real(name: str, seed: int, shape: tuple[int, ...]) -> Array:
     """Return float64 numbers that need all their bits, of either sign, from 2^-7 to 2 in size."""
     raw = np.frombuffer(Random(f"{name}{seed} real").randbytes(8 * int(np.prod(shape))), "<i8")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from verification.case import Array, Case, Option, pick, real, whole
+from verification.case import Array, Case, Option, are_numbers_of, pick, real, whole
 from verification.differences import COARSE, STEPS, UNITS, Measured, derivative
 from verification.failure import OUTSIDE, TOO_COARSE, Entry, NotJudged, PropertyFailed, array_of, entries
 from verification.layer import Layer
@@ -285,7 +285,7 @@ class Trial:
             return
         slight, less = "", {"float64": np.float32}.get(np.dtype(self.spec.dtype).name, np.float16)
         near = error[wrong] <= 1e-4 * np.abs(expected[wrong])
-        if (near & (actual[wrong] == actual[wrong].astype(less))).all():  # nothing that is cut off or scaled
+        if (near & are_numbers_of(less, actual[wrong])).all():  # nothing that is cut off or scaled
             slight = f", if only slightly: computed in less than {np.dtype(self.spec.dtype)}?"
         actual, expected = self.as_given(actual, expected)
         found = self.entries(label, actual, expected, wrong)

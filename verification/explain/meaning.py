@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from verification.case import are_numbers_of
 from verification.explain.why import Why
 from verification.failure import PropertyFailed
 
@@ -25,7 +26,11 @@ def _float32(failure: PropertyFailed) -> str:
     if not failure.entries:
         return "float32-inside" if failure.kind == "dtype" else ""
     slight = [abs(e.actual - e.expected) <= 1e-3 * max(1.0, abs(e.expected)) for e in failure.entries]
-    return "float32-inside" if all(slight) and all(np.float32(e.actual) == e.actual for e in failure.entries) else ""
+    return (
+        "float32-inside"
+        if all(slight) and are_numbers_of(np.float32, [e.actual for e in failure.entries]).all()
+        else ""
+    )
 
 
 def _slight(failure: PropertyFailed) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from verification.case import Array
+from verification.case import Array, are_numbers_of
 from verification.explain.general import general_mistakes
 from verification.explain.knobs import FittedKnob, FormulaKnob, InputKnob, Mistake, OutputKnob, right
 from verification.observe import Answer
@@ -252,4 +252,4 @@ def _slightly_off(answer: Answer) -> bool:
     if answer.actual is None or answer.actual.shape != answer.right.shape:
         return False
     slight = (abs(answer.actual - answer.right) <= 1e-5 * np.max(abs(answer.right))).all()
-    return bool(slight and np.array_equal(answer.actual, answer.actual.astype(np.float32)))
+    return bool(slight and are_numbers_of(np.float32, answer.actual).all())

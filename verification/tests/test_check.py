@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from layers import nn_convolutional_layer, nn_max_pooling_layer
-from verification import Case, check, convolution, global_average_pooling, max_pooling, softmax
+from verification import Case, check, convolution, global_average_pooling, max_pooling, relu, softmax
 from verification.case import whole
 from verification.catalogue.convolution import BUGS as CONVOLUTION_BUGS
 from verification.catalogue.convolution import FFT, Einsum
@@ -356,3 +356,14 @@ def test_bytes_may_be_taken_to_float32_whose_rounding_is_bounded(dtype, right):
     said = {judged(seed) for seed in range(3, 40)} - {""}
     by_more = "forward(x) for x of uint8 is wrong, by more than rounding in float32 can explain: computed in less?"
     assert said == (set() if right else {by_more})
+
+
+def test_numbers_that_no_float32_holds_are_wrong_without_a_warning():
+    class ReLU:
+        def forward(self, x):
+            return np.maximum(x, 0) + 2.0**600 * (x > 4)
+
+        def backprop(self, x, dLdy):
+            return dLdy * (x > 0)
+
+    assert not check(relu(ReLU), examples=20).passed
